@@ -1,0 +1,240 @@
+//! What a function works with: table, queues, bus, clock, rules, counts. Made once per instance.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use chrono::{DateTime, TimeDelta, Utc};
+use redial_domain::{Campaign, CampaignId};
+
+use crate::bus::Bus;
+use crate::clock::{Clock, Ids};
+use crate::queues::{QueueUrls, Queues};
+use crate::rulebook::RuleBook;
+use crate::table::{Table, TableError};
+
+/// A campaign is read again after this long, or as soon as a gate copy shows a newer version.
+const CAMPAIGN_KEPT: TimeDelta = TimeDelta::seconds(10);
+
+/// Settings from outside: the process's environment, or a map of one's own.
+#[derive(Clone)]
+pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl Environment {
+    /// The process's environment. Empty values are absent.
+    pub fn process() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+        Self(Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())))
+    }
+
+    /// A fixed environment.
+    pub fn fixed(values: HashMap<String, String>) -> Self {
+        Self(Arc::new(move |name| values.get(name).cloned()))
+    }
+
+    /// A value.
+    pub fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+    }
+
+    /// A value that a function cannot do without.
+    ///
+    /// # Errors
+    /// When it is absent; the error names it.
+    pub fn need(&self, name: &str) -> Result<String, AppError> {
+        self.get(name).ok_or_else(|| AppError(format!("the environment has no {name}")))
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start: {0}")]
+pub struct AppError(String);
+
+/// Everything a function works with.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The table.
+    pub table: Table,
+    /// The queues.
+    pub queues: Queues,
+    /// The bus.
+    pub bus: Bus,
+    /// The clock.
+    pub clock: Clock,
+    /// Ids and jitter.
+    pub ids: Ids,
+    /// Rule sets in use.
+    pub rules: RuleBook,
+    /// Campaigns, cached.
+    pub campaigns: CampaignBook,
+    /// What happened how often.
+    pub metrics: Metrics,
+    /// Settings from outside.
+    pub environment: Environment,
+    config: SdkConfig,
+}
+
+/// The SDK's configuration with our HTTPS client: hyper and ring.
+pub async fn sdk_config(region: Option<String>) -> SdkConfig {
+    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+    match region {
+        Some(region) => loader.region(Region::new(region)).load().await,
+        None => loader.load().await,
+    }
+}
+
+impl App {
+    /// A function's app, from its environment: `REDIAL_TABLE`, `REDIAL_…_QUEUE_URL`, `REDIAL_BUS`.
+    ///
+    /// # Errors
+    /// When the environment names no table.
+    pub async fn start(environment: Environment) -> Result<Self, AppError> {
+        let config = sdk_config(environment.get("AWS_REGION")).await;
+        Self::with(environment, config, Clock::system(), Ids::system())
+    }
+
+    /// An app over a given configuration, clock and source of ids.
+    ///
+    /// # Errors
+    /// When the environment names no table.
+    pub fn with(environment: Environment, config: SdkConfig, clock: Clock, ids: Ids) -> Result<Self, AppError> {
+        let urls = QueueUrls {
+            calls: environment.get("REDIAL_CALLS_QUEUE_URL"),
+            dial: environment.get("REDIAL_DIAL_QUEUE_URL"),
+            tick: environment.get("REDIAL_TICK_QUEUE_URL"),
+        };
+        Ok(Self {
+            table: Table::new(aws_sdk_dynamodb::Client::new(&config), environment.need("REDIAL_TABLE")?),
+            queues: Queues::new(aws_sdk_sqs::Client::new(&config), urls),
+            bus: Bus::new(aws_sdk_eventbridge::Client::new(&config), environment.get("REDIAL_BUS")),
+            clock,
+            ids,
+            rules: RuleBook::default(),
+            campaigns: CampaignBook::default(),
+            metrics: Metrics::default(),
+            environment,
+            config,
+        })
+    }
+
+    /// A secret: from the environment by its name, or from Secrets Manager by `<NAME>_ARN`.
+    ///
+    /// # Errors
+    /// When Secrets Manager has it not or does not answer.
+    pub async fn secret(&self, name: &str) -> Result<Option<String>, AppError> {
+        if let Some(value) = self.environment.get(name) {
+            return Ok(Some(value));
+        }
+        let Some(arn) = self.environment.get(&format!("{name}_ARN")) else { return Ok(None) };
+        let answer = aws_sdk_secretsmanager::Client::new(&self.config).get_secret_value().secret_id(arn).send().await;
+        let code = |error| aws_sdk_secretsmanager::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer").to_owned();
+        let secret = answer.map_err(|error| AppError(format!("the secret {name} cannot be read: {}", code(error))))?;
+        Ok(secret.secret_string.filter(|value| !value.is_empty()))
+    }
+
+    /// A campaign, cached, at least as new as a version that somebody saw.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn campaign(&self, id: &CampaignId, at_least: u64) -> Result<Option<Arc<Campaign>>, TableError> {
+        self.campaigns.get(&self.table, id, at_least, self.clock.now()).await
+    }
+}
+
+type CachedCampaigns = HashMap<CampaignId, (Arc<Campaign>, DateTime<Utc>)>;
+
+/// The campaigns of one instance of a function.
+#[derive(Debug, Clone, Default)]
+pub struct CampaignBook(Arc<Mutex<CachedCampaigns>>);
+
+impl CampaignBook {
+    async fn get(&self, table: &Table, id: &CampaignId, at_least: u64, now: DateTime<Utc>) -> Result<Option<Arc<Campaign>>, TableError> {
+        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some((campaign, read_at)) = cached
+            && campaign.version >= at_least
+            && (now - read_at).abs() < CAMPAIGN_KEPT
+        {
+            return Ok(Some(campaign));
+        }
+        let Some(campaign) = table.campaign(id).await? else { return Ok(None) };
+        let campaign = Arc::new(campaign);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (Arc::clone(&campaign), now));
+        Ok(Some(campaign))
+    }
+}
+
+/// What happened how often. On Lambda written as CloudWatch metrics in the log (embedded metric format), because a call
+/// to the metrics API would cost more than the work it counts.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: BTreeMap<&'static str, u64>,
+    unsent: BTreeMap<&'static str, u64>,
+}
+
+impl Metrics {
+    /// Counts one.
+    pub fn count(&self, name: &'static str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.total.entry(name).or_default() += 1;
+        *counts.unsent.entry(name).or_default() += 1;
+    }
+
+    /// Counts since the start.
+    pub fn totals(&self) -> BTreeMap<&'static str, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).total.clone()
+    }
+
+    /// Writes what was counted since the last time as one line of embedded metrics.
+    pub fn write_line(&self, function: &str, now: DateTime<Utc>, to: &mut impl Write) {
+        let unsent = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).unsent);
+        if unsent.is_empty() {
+            return;
+        }
+        let metrics: Vec<_> = unsent.keys().map(|name| serde_json::json!({"Name": name, "Unit": "Count"})).collect();
+        let mut line = serde_json::json!({
+            "_aws": {
+                "Timestamp": now.timestamp_millis(),
+                "CloudWatchMetrics": [{"Namespace": "Redial", "Dimensions": [["function"]], "Metrics": metrics}],
+            },
+            "function": function,
+        });
+        for (name, count) in unsent {
+            line[name] = count.into();
+        }
+        // A metric that cannot be written must not fail the work that it counts.
+        let _ = writeln!(to, "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_go_out_once_and_stay_in_the_total() {
+        let metrics = Metrics::default();
+        metrics.count("webhook.rejected");
+        metrics.count("webhook.rejected");
+        let mut out = Vec::new();
+        metrics.write_line("webhook", DateTime::from_timestamp(0, 0).unwrap(), &mut out);
+        metrics.write_line("webhook", DateTime::from_timestamp(0, 0).unwrap(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.contains(r#""webhook.rejected":2"#), "{text}");
+        assert_eq!(metrics.totals()["webhook.rejected"], 2);
+    }
+}

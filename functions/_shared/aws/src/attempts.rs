@@ -1,0 +1,305 @@
+//! Finished attempts: one transaction over three items of one phone, or an enrichment of what is there.
+
+use chrono::{DateTime, Utc};
+use redial_domain::{
+    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, Phone, Start, Subject, SubjectStop,
+};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::keys;
+use crate::layout::EXPIRES_AT;
+use crate::leads::{expiry, lead_update};
+use crate::table::{Change, Item, Table, TableError, read};
+
+/// Call records are kept for five years (16 CFR § 310.5(a), Telemarketing Sales Rule as amended 2024).
+const ATTEMPT_KEPT_DAYS: i64 = 5 * 366;
+/// Raw payloads hold transcripts; 90 days are enough to replay rules on them.
+const RAW_KEPT_DAYS: i64 = 90;
+/// An item up to this size costs one write unit; a small payload rides along in the attempt up to here.
+pub const ATTEMPT_BYTES_MAX: usize = 1_024;
+/// DynamoDB takes 400 KB an item; compressed payloads of 240 KiB are far below.
+const RAW_BYTES_MAX: usize = 380_000;
+
+/// What changes in the ledger when an attempt ends.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerEffects {
+    /// No call before this.
+    pub hold_until: Option<DateTime<Utc>>,
+    /// The phone asked not to be called.
+    pub dnc_at: Option<DateTime<Utc>>,
+    /// The number is bad for good.
+    pub bad_at: Option<DateTime<Utc>>,
+    /// A subject is closed for the phone.
+    pub subject_stop: Option<(Subject, SubjectStop)>,
+    /// The starts to keep, when one is given back or was never counted.
+    pub starts: Option<Vec<Start>>,
+}
+
+impl LedgerEffects {
+    fn apply(&self, mut change: Change, proof: &str) -> Change {
+        if let Some(until) = self.hold_until {
+            change = change.and("SET #hold_until = :hold").value(":hold", until.timestamp_millis());
+        }
+        if let Some(at) = self.dnc_at {
+            change = change
+                .and("SET #dnc_at = if_not_exists(#dnc_at, :dnc), #dnc_ref = if_not_exists(#dnc_ref, :proof)")
+                .value(":dnc", at.timestamp_millis())
+                .value(":proof", proof);
+        }
+        if let Some(at) = self.bad_at {
+            change = change.and("SET #bad_at = if_not_exists(#bad_at, :bad)").value(":bad", at.timestamp_millis());
+        }
+        if let Some(starts) = &self.starts {
+            change = change.and("SET #starts = :starts").value(":starts", starts);
+        }
+        change
+    }
+
+    const fn replaces(&self) -> bool {
+        self.subject_stop.is_some() || self.starts.is_some()
+    }
+
+    /// Whether the ledger has to be written at all.
+    pub const fn is_empty(&self) -> bool {
+        self.hold_until.is_none()
+            && self.dnc_at.is_none()
+            && self.bad_at.is_none()
+            && self.subject_stop.is_none()
+            && self.starts.is_none()
+    }
+}
+
+/// How the ledger is fenced while an attempt is finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerFence {
+    /// The attempt holds the line: release it.
+    Release,
+    /// The attempt does not hold the line (it is late, or inbound): only if nothing changed since the ledger was read.
+    Seen,
+}
+
+/// One finished attempt with everything that moves with it.
+#[derive(Debug, Clone)]
+pub struct Finish<'a> {
+    /// The phone.
+    pub phone: &'a Phone,
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// The delivery that finished it.
+    pub delivery: &'a DeliveryId,
+    /// A payload small enough to ride along, compressed.
+    pub raw: Option<&'a [u8]>,
+    /// The lead as it becomes, and the version it had; none when it is gone.
+    pub lead: Option<(&'a Lead, u64)>,
+    /// The ledger as it was read.
+    pub ledger: &'a Ledger,
+    /// How the ledger is fenced.
+    pub fence: LedgerFence,
+    /// What changes in it.
+    pub effects: &'a LedgerEffects,
+    /// Days that a finished lead stays.
+    pub retention_days: u32,
+}
+
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// Done.
+    Done,
+    /// The attempt is finished already.
+    AlreadyFinished,
+    /// The lead or the ledger changed since it was read: read again and decide again.
+    Stale,
+}
+
+/// A finished attempt as it is stored, with its deliveries.
+#[derive(Debug, Clone)]
+pub struct StoredAttempt {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The deliveries that were applied to it.
+    pub deliveries: Vec<String>,
+}
+
+fn attempt_change(finish: &Finish<'_>) -> Change {
+    let attempt = finish.attempt;
+    let shard = finish.lead.map_or(0, |(lead, _)| lead.shard);
+    let expires = attempt.started_at.timestamp() + ATTEMPT_KEPT_DAYS * 86_400;
+    let change = Change::put(keys::attempt(finish.phone, &attempt.id), attempt)
+        .with("deliveries", AttributeValue::Ss(vec![finish.delivery.to_string()]))
+        .with("d_pk", AttributeValue::S(format!("{}#{}#{shard}", attempt.campaign, attempt.date)))
+        .with("d_sk", AttributeValue::S(format!("{}#{}", keys::time(attempt.started_at), attempt.id)))
+        .with(EXPIRES_AT, AttributeValue::N(expires.to_string()));
+    let change = match &attempt.decision {
+        Some(decision) => change.with("rule_version", AttributeValue::N(decision.trace.version.to_string())),
+        None => change,
+    };
+    let change = match finish.raw {
+        Some(raw) if size(change.item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX => change.with("raw", AttributeValue::B(Blob::new(raw))),
+        _ => change,
+    };
+    change.when("attribute_not_exists(#pk)")
+}
+
+/// The bytes that DynamoDB charges for: names and values (developer guide, "item sizes and formats").
+pub fn size(item: Option<&Item>) -> usize {
+    fn value(of: &AttributeValue) -> usize {
+        match of {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(number) => number.len().div_ceil(2) + 1,
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
+            AttributeValue::L(list) => 3 + list.iter().map(|v| value(v) + 1).sum::<usize>(),
+            AttributeValue::M(map) => 3 + map.iter().map(|(name, v)| name.len() + value(v) + 1).sum::<usize>(),
+            _ => 1,
+        }
+    }
+    item.map_or(0, |item| item.iter().map(|(name, v)| name.len() + value(v)).sum())
+}
+
+impl Finish<'_> {
+    /// Whether a compressed payload fits beside the attempt for the price of one write unit.
+    pub fn carries(&self, raw: &[u8]) -> bool {
+        let bare = Finish { raw: None, ..self.clone() };
+        size(attempt_change(&bare).item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX
+    }
+}
+
+impl Table {
+    /// A finished attempt.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn attempt(&self, phone: &Phone, id: &AttemptId) -> Result<Option<StoredAttempt>, TableError> {
+        self.get(&keys::attempt(phone, id), true).await?.map_or(Ok(None), |item| stored_attempt(item).map(Some))
+    }
+
+    /// The newest finished attempts of a phone, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn recent_attempts(&self, phone: &Phone, limit: i32) -> Result<Vec<StoredAttempt>, TableError> {
+        self.history(phone, "ATTEMPT#", None, limit).await?.into_iter().map(stored_attempt).collect()
+    }
+
+    /// Attempt, lead and ledger, together or not at all.
+    ///
+    /// # Errors
+    /// When the table cannot be reached, or others keep writing the same items; the message must come again.
+    pub async fn finish(&self, finish: &Finish<'_>) -> Result<Committed, TableError> {
+        let attempt = finish.attempt;
+        let mut ledger = Change::update(keys::ledger(finish.phone), "SET #last_attempt = :a, #sv = :sv ADD #seq :one")
+            .value(":a", &attempt.id)
+            .value(":one", 1)
+            .value(":sv", redial_domain::SCHEMA_VERSION);
+        ledger = match finish.fence {
+            // What replaces a whole attribute must have been made from what is there.
+            LedgerFence::Release if finish.effects.replaces() => ledger
+                .and("REMOVE #inflight")
+                .value(":seen", finish.ledger.seq)
+                .when("#inflight.#id = :a AND #seq = :seen"),
+            LedgerFence::Release => ledger.and("REMOVE #inflight").when("#inflight.#id = :a"),
+            LedgerFence::Seen if finish.ledger.seq == 0 => ledger.when("attribute_not_exists(#pk)"),
+            LedgerFence::Seen => ledger.value(":seen", finish.ledger.seq).when("#seq = :seen"),
+        };
+        ledger = finish.effects.apply(ledger, attempt.id.as_str());
+        ledger = stop_subject(ledger, finish.ledger, finish.effects);
+        let mut changes = vec![attempt_change(finish), ledger];
+        if let Some((lead, seen)) = finish.lead {
+            changes.push(lead_update(lead, seen, expiry(lead, finish.retention_days))?);
+        }
+        match self.transact(changes).await {
+            Ok(()) => Ok(Committed::Done),
+            Err(error) if error.condition_at(0) => Ok(Committed::AlreadyFinished),
+            Err(error) if error.condition_at(1) || error.condition_at(2) || error.is_conflict() => Ok(Committed::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds to a finished attempt what a later delivery says.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; the message must come again.
+    pub async fn enrich(
+        &self,
+        finish: &Finish<'_>,
+        enrichment: &Enrichment,
+        lead: Option<(&Lead, u64)>,
+    ) -> Result<Committed, TableError> {
+        let attempt = finish.attempt;
+        let mut update = Change::update(
+            keys::attempt(finish.phone, &attempt.id),
+            "SET #outcome = :outcome, #disposition = :disposition ADD #deliveries :new",
+        )
+        .value(":outcome", enrichment.outcome)
+        .value(":disposition", enrichment.disposition)
+        .text_set(":new", vec![finish.delivery.to_string()])
+        .value(":delivery", finish.delivery)
+        .value(":most", DELIVERIES_MAX)
+        // Nobody else enriched it since it was read: what was merged is still what is there.
+        .value(":seen_outcome", attempt.outcome)
+        .value(":seen_disposition", attempt.disposition)
+        .when("attribute_exists(#pk) AND NOT contains(#deliveries, :delivery) AND size(#deliveries) < :most AND #outcome = :seen_outcome AND #disposition = :seen_disposition");
+        if let Some(decision) = &attempt.decision {
+            update = update.and("SET #dec = :dec").value(":dec", decision);
+        }
+        if let Some(talk_s) = attempt.talk_s {
+            update = update.and("SET #talk_s = if_not_exists(#talk_s, :talk_s)").value(":talk_s", talk_s);
+        }
+        if let Some(word) = &attempt.word {
+            update = update.and("SET #word = :word").value(":word", word);
+        }
+        if let Some(call_id) = &attempt.call_id {
+            update = update.and("SET #call = if_not_exists(#call, :call)").value(":call", call_id);
+        }
+        let mut changes = vec![update];
+        if !finish.effects.is_empty() {
+            let ledger = Change::update(keys::ledger(finish.phone), "ADD #seq :one")
+                .value(":one", 1)
+                .value(":seen", finish.ledger.seq)
+                .when("#seq = :seen");
+            let ledger = finish.effects.apply(ledger, attempt.id.as_str());
+            changes.push(stop_subject(ledger, finish.ledger, finish.effects));
+        }
+        if let Some((lead, seen)) = lead {
+            changes.push(lead_update(lead, seen, expiry(lead, finish.retention_days))?);
+        }
+        match self.transact(changes).await {
+            Ok(()) => Ok(Committed::Done),
+            Err(TableError::Canceled(codes)) if codes.iter().all(|code| matches!(code.as_str(), "None" | "ConditionalCheckFailed" | "TransactionConflict")) => Ok(Committed::Stale),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps a raw payload beside its attempt. The key is made from the delivery, so a repetition writes the same item.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn keep_raw(&self, phone: &Phone, attempt: &AttemptId, delivery: &DeliveryId, raw: &[u8], now: DateTime<Utc>) -> Result<(), TableError> {
+        #[derive(serde::Serialize)]
+        struct Raw {}
+        let raw = &raw[..raw.len().min(RAW_BYTES_MAX)];
+        let change = Change::put(keys::raw(phone, attempt, delivery.as_str()), &Raw {})
+            .with("raw", AttributeValue::B(Blob::new(raw)))
+            .with(EXPIRES_AT, AttributeValue::N((now.timestamp() + RAW_KEPT_DAYS * 86_400).to_string()));
+        self.write(change).await.map(|_| ())
+    }
+}
+
+fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Change {
+    match &effects.subject_stop {
+        Some((subject, stop)) => {
+            let mut stops = ledger.stops.clone();
+            stops.entry(subject.clone()).or_insert_with(|| stop.clone());
+            change.and("SET #stops = :stops").value(":stops", stops)
+        }
+        None => change,
+    }
+}
+
+fn stored_attempt(item: Item) -> Result<StoredAttempt, TableError> {
+    let deliveries = item.get("deliveries").and_then(|value| value.as_ss().ok()).cloned().unwrap_or_default();
+    Ok(StoredAttempt { attempt: read(item)?, deliveries })
+}

@@ -1,0 +1,203 @@
+//! Campaigns, settings, and the gate copies that every call reads.
+//!
+//! The switches of everything and of each campaign are kept in eight copies, written together in one transaction and
+//! read one at a time, so that no partition is hot and no call is placed on an old reading.
+
+use chrono::{DateTime, Utc};
+use redial_domain::{Campaign, CampaignId, CampaignStatus, Phone, Settings, Switches};
+use serde::{Deserialize, Serialize};
+
+use crate::keys::{self, GATE_COPIES};
+use crate::table::{Change, Key, Query, Table, TableError, read};
+
+/// Campaigns of one deployment that are listed in one go.
+pub const CAMPAIGNS_MAX: usize = 1_000;
+
+/// What one gate copy of everything says.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct AllGate {
+    enabled: bool,
+    running: bool,
+}
+
+/// What one gate copy of a campaign says.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct CampaignGate {
+    status: CampaignStatus,
+    /// The campaign's version: whoever holds an older one reads it again.
+    ver: u64,
+}
+
+/// The switches as one phone's calls see them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateReading {
+    /// The switches.
+    pub switches: Switches,
+    /// The version of the campaign that they belong to.
+    pub campaign_version: u64,
+}
+
+impl Table {
+    /// The switches, consistently.
+    ///
+    /// # Errors
+    /// When they cannot be read; then nothing may be dialed.
+    pub async fn switches(&self, campaign: &CampaignId, phone: &Phone) -> Result<Option<GateReading>, TableError> {
+        self.gate_copy(campaign, phone.bucket(GATE_COPIES)).await
+    }
+
+    /// The switches as the tick sees them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn campaign_switches(&self, campaign: &CampaignId) -> Result<Option<GateReading>, TableError> {
+        self.gate_copy(campaign, 0).await
+    }
+
+    async fn gate_copy(&self, campaign: &CampaignId, copy: u32) -> Result<Option<GateReading>, TableError> {
+        let (all_key, own_key) = (keys::gate_all(copy), keys::gate(campaign, copy));
+        let mut all = None;
+        let mut own = None;
+        for item in self.batch_get(&[all_key.clone(), own_key], true).await? {
+            if Key::of(&item).as_ref() == Some(&all_key) {
+                all = Some(read::<AllGate>(item)?);
+            } else {
+                own = Some(read::<CampaignGate>(item)?);
+            }
+        }
+        Ok(all.zip(own).map(|(all, own)| GateReading {
+            switches: Switches { enabled: all.enabled, running: all.running, campaign: own.status },
+            campaign_version: own.ver,
+        }))
+    }
+
+    /// The settings of everything; none before the first start.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn settings(&self) -> Result<Option<Settings>, TableError> {
+        self.get(&keys::settings(), true).await?.map_or(Ok(None), |item| read(item).map(Some))
+    }
+
+    /// Writes the settings and all gate copies of everything, together.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nothing was changed.
+    pub async fn put_settings(&self, settings: &Settings) -> Result<(), TableError> {
+        self.transact(settings_changes(settings)).await
+    }
+
+    /// Writes the first settings. `false` when there are some.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn init_settings(&self, settings: &Settings) -> Result<bool, TableError> {
+        let mut changes = settings_changes(settings);
+        changes[0] = changes[0].clone().when("attribute_not_exists(#pk)");
+        match self.transact(changes).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A campaign.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn campaign(&self, id: &CampaignId) -> Result<Option<Campaign>, TableError> {
+        self.get(&keys::campaign(id), true).await?.map_or(Ok(None), |item| read(item).map(Some))
+    }
+
+    /// Campaigns by id, after a given one.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn campaigns(&self, after: Option<&str>, limit: usize) -> Result<Vec<Campaign>, TableError> {
+        let from = after.map_or_else(|| "\u{1}".to_owned(), |id| format!("{id}\u{0}"));
+        let limit = i32::try_from(limit.min(CAMPAIGNS_MAX)).unwrap_or(i32::MAX);
+        let query = Query::table(keys::CAMPAIGNS, limit).range("#range >= :from", vec![(":from", from)]);
+        self.query(&query, None).await?.items.into_iter().map(read).collect()
+    }
+
+    /// Writes a new campaign and its gate copies. `false` when the id is taken.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nothing was written.
+    pub async fn create_campaign(&self, campaign: &Campaign) -> Result<bool, TableError> {
+        let mut changes = campaign_changes(campaign);
+        changes[0] = changes[0].clone().when("attribute_not_exists(#pk)");
+        match self.transact(changes).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.condition_at(0) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a campaign's next version and its gate copies. `false` when somebody changed it since it was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nothing was written.
+    pub async fn change_campaign(&self, campaign: &Campaign, seen: u64) -> Result<bool, TableError> {
+        let mut changes = campaign_changes(campaign);
+        changes[0] = changes[0].clone().value(":seen", seen).when("#version = :seen");
+        match self.transact(changes).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When a provider account is closed until, if it is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn account_closed_until(&self, provider: &str) -> Result<Option<DateTime<Utc>>, TableError> {
+        let item = self.get(&keys::account(provider), false).await?;
+        let until = item.as_ref().and_then(|item| item.get("closed_until")).and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok());
+        Ok(until.and_then(DateTime::from_timestamp_millis))
+    }
+
+    /// Closes a provider account until a time, with a reason for people. Never shortens a closing.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn close_account(&self, provider: &str, until: DateTime<Utc>, why: &str) -> Result<(), TableError> {
+        let change = Change::update(keys::account(provider), "SET #closed_until = :until, #why = :why")
+            .value(":until", until.timestamp_millis())
+            .value(":why", why)
+            .when("attribute_not_exists(#closed_until) OR #closed_until < :until");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Counts a failure of a provider account in the current minute and gives the count.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn count_account_error(&self, provider: &str, now: DateTime<Utc>) -> Result<u32, TableError> {
+        let minute = now.timestamp().div_euclid(60);
+        let again = Change::update(keys::account(provider), "ADD #errors :one").value(":one", 1).value(":m", minute).when("#minute = :m");
+        let item = match self.write(again).await {
+            Err(TableError::Condition(_)) => {
+                let first = Change::update(keys::account(provider), "SET #minute = :m, #errors = :one").value(":one", 1).value(":m", minute);
+                self.write(first).await?
+            }
+            other => other?,
+        };
+        Ok(item.get("errors").and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(1))
+    }
+}
+
+fn settings_changes(settings: &Settings) -> Vec<Change> {
+    let gate = AllGate { enabled: settings.enabled, running: settings.running };
+    let mut changes = vec![Change::put(keys::settings(), settings)];
+    changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate_all(copy), &gate)));
+    changes
+}
+
+fn campaign_changes(campaign: &Campaign) -> Vec<Change> {
+    let gate = CampaignGate { status: campaign.status, ver: campaign.version };
+    let mut changes = vec![Change::put(keys::campaign(&campaign.id), campaign)];
+    changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate(&campaign.id, copy), &gate)));
+    changes
+}

@@ -1,0 +1,106 @@
+//! What time it is, and names that nobody has used: the two things a decision must not make up itself.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use redial_domain::{AttemptId, LeadId, Nonce};
+use ulid::Ulid;
+
+/// Tells the time. On AWS the machine's; on one machine a clock that can be set.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+        Self(Arc::new(Utc::now))
+    }
+
+    /// Any other clock.
+    pub fn from_fn(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now())
+    }
+}
+
+/// Draws ids and jitter, from the system or from a seed.
+#[derive(Clone, Debug)]
+pub struct Ids(Arc<Mutex<StdRng>>);
+
+impl Ids {
+    /// Ids that nobody can guess.
+    pub fn system() -> Self {
+        Self(Arc::new(Mutex::new(StdRng::from_os_rng())))
+    }
+
+    /// The same ids every time.
+    pub fn seeded(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    fn ulid(&self, now: DateTime<Utc>) -> String {
+        let random: u128 = self.draw();
+        let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
+        Ulid::from_parts(millis, random).to_string()
+    }
+
+    fn draw<T>(&self) -> T
+    where
+        rand::distr::StandardUniform: rand::distr::Distribution<T>,
+    {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    /// A lead's id.
+    pub fn lead(&self, now: DateTime<Utc>) -> LeadId {
+        parsed(LeadId::parse(&self.ulid(now)))
+    }
+
+    /// An attempt's id.
+    pub fn attempt(&self, now: DateTime<Utc>) -> AttemptId {
+        parsed(AttemptId::parse(&self.ulid(now)))
+    }
+
+    /// An activity's id, or that of anything else that is only kept.
+    pub fn record(&self, now: DateTime<Utc>) -> String {
+        self.ulid(now)
+    }
+
+    /// A mark of one invocation.
+    pub fn nonce(&self) -> Nonce {
+        parsed(Nonce::parse(&hex::encode(self.draw::<[u8; 8]>())))
+    }
+
+    /// A secret of 32 random bytes in hex.
+    pub fn secret(&self) -> String {
+        hex::encode(self.draw::<[u8; 32]>())
+    }
+
+    /// A wait of at most `most`, so that those who collided do not collide again.
+    pub fn jitter(&self, most: Duration) -> Duration {
+        most.mul_f64(self.draw::<f64>())
+    }
+}
+
+/// Ids that we draw ourselves are always well formed.
+fn parsed<T, E: fmt::Display>(id: Result<T, E>) -> T {
+    match id {
+        Ok(id) => id,
+        Err(error) => unreachable!("drawn ids have only letters and digits: {error}"),
+    }
+}

@@ -1,0 +1,211 @@
+//! A new lead: kept, and when the gate is open claimed at once, so that it is called within seconds (Q0).
+//!
+//! Data flow: source → is it there already? → gate → lead, person and activity in one transaction → token → dial queue.
+//! A crash after the transaction leaves a lead that is due; the next tick claims it.
+
+use chrono::{DateTime, Utc};
+use redial_domain::{
+    Actor, Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone, Profile,
+    WaitReason, gate,
+};
+use redial_rules::RuleSet;
+
+use crate::app::App;
+use crate::claim::{ClaimError, claim};
+use crate::leads::Activity;
+use crate::rulebook::RuleBookError;
+use crate::table::TableError;
+
+/// A lead from outside.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    /// The phone to call.
+    pub phone: Phone,
+    /// The person.
+    pub profile: Profile,
+    /// US state or other region.
+    pub state_code: Option<String>,
+    /// ZIP or postal code.
+    pub postal_code: Option<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenIn {
+    /// The lead.
+    pub lead: LeadId,
+    /// Whether it is new; else only the person's data were completed.
+    pub created: bool,
+    /// Its state.
+    pub state: LeadState,
+    /// When it is called next.
+    pub next_at: Option<DateTime<Utc>>,
+    /// Why not at once.
+    pub reason: Option<String>,
+    /// Whether its call is on the way.
+    pub claimed: bool,
+}
+
+/// Why it was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// No such campaign.
+    #[error("failed to add the lead: there is no campaign `{0}`")]
+    NoCampaign(CampaignId),
+    /// The campaign takes no leads this way.
+    #[error("failed to add the lead: campaign `{campaign}` {why}")]
+    NotTaken {
+        /// The campaign.
+        campaign: CampaignId,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The rules of the campaign.
+    #[error(transparent)]
+    Rules(#[from] RuleBookError),
+}
+
+/// Takes a lead in.
+///
+/// # Errors
+/// When the campaign does not take it, or the table cannot be reached; then nothing was added.
+pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -> Result<TakenIn, IntakeError> {
+    let reading = app.table.switches(id, &intake.phone).await?;
+    let campaign = app.campaign(id, reading.map_or(0, |r| r.campaign_version)).await?;
+    let (Some(reading), Some(campaign)) = (reading, campaign) else { return Err(IntakeError::NoCampaign(id.clone())) };
+    let not_taken = |why| Err(IntakeError::NotTaken { campaign: id.clone(), why });
+    match campaign.status {
+        CampaignStatus::Completed | CampaignStatus::Cancelled => return not_taken("has ended; name another one"),
+        _ if !campaign.open_intake => return not_taken("takes no leads by API or CRM; set its `open_intake` to true"),
+        _ => {}
+    }
+    let now = app.clock.now();
+    if let Some(known) = app.table.lead(&intake.phone, id, now).await? {
+        return complete(app, known, intake).await.map_err(IntakeError::from);
+    }
+    let ledger = app.table.ledger(&intake.phone).await?;
+    let rules = app.rules.in_use(&app.table, &campaign.rule_set, now).await?;
+    let mut lead = new_lead(app, &campaign, &rules, &intake, now);
+    let input = GateInput {
+        lead: &lead,
+        ledger: &ledger,
+        campaign: &campaign,
+        switches: reading.switches,
+        account_closed_until: None,
+        now,
+    };
+    let opened = gate(&input);
+    match &opened {
+        Gate::Open => {}
+        Gate::Wait { reason, until } => {
+            lead.next_at = Some(*until);
+            lead.reason = Some(reason.code().to_owned());
+            if matches!(reason, WaitReason::DailyCap { .. }) {
+                lead.state = LeadState::DailyMaxReached;
+            }
+        }
+        Gate::Closed { reason } => {
+            lead.next_at = None;
+            lead.state = LeadState::Completed;
+            lead.reason = Some(reason.code().to_owned());
+        }
+    }
+    let activity = Activity {
+        id: app.ids.record(now),
+        at: now,
+        lead: Some(lead.id.clone()),
+        actor,
+        what: "added".to_owned(),
+        why: intake.profile.source.clone(),
+    };
+    let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
+    if !app.table.add_lead(&lead, &intake.profile, &activity, retention_days).await? {
+        let Some(known) = app.table.lead(&intake.phone, id, now).await? else {
+            return Err(TableError::Unavailable("the lead was added and deleted meanwhile".to_owned()).into());
+        };
+        return complete(app, known, intake).await.map_err(IntakeError::from);
+    }
+    app.metrics.count("lead.added");
+    let claimed = opened == Gate::Open && claim_now(app, &campaign, &lead).await;
+    Ok(TakenIn { lead: lead.id, created: true, state: lead.state, next_at: lead.next_at, reason: lead.reason, claimed })
+}
+
+/// The same lead again: what is new about the person is added, the queue is left alone.
+async fn complete(app: &App, known: Lead, intake: Intake) -> Result<TakenIn, TableError> {
+    let mut profile = app.table.profile(&known.phone, &known.campaign).await?;
+    let before = profile.clone();
+    let new = intake.profile;
+    profile.first_name = profile.first_name.or(new.first_name);
+    profile.last_name = profile.last_name.or(new.last_name);
+    profile.email = profile.email.or(new.email);
+    profile.city = profile.city.or(new.city);
+    profile.crm_id = profile.crm_id.or(new.crm_id);
+    profile.crm_list_id = profile.crm_list_id.or(new.crm_list_id);
+    for (name, value) in new.custom {
+        profile.custom.entry(name).or_insert(value);
+    }
+    if profile != before {
+        app.table.put_profile(&known.phone, &known.campaign, &profile).await?;
+    }
+    app.metrics.count("lead.known_already");
+    Ok(TakenIn {
+        lead: known.id.clone(),
+        created: false,
+        state: known.shown_state(app.clock.now()),
+        next_at: known.next_at,
+        reason: known.reason,
+        claimed: false,
+    })
+}
+
+fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, now: DateTime<Utc>) -> Lead {
+    Lead {
+        id: app.ids.lead(now),
+        phone: intake.phone.clone(),
+        campaign: campaign.id.clone(),
+        list: match redial_domain::ListId::parse(campaign.id.as_str()) {
+            Ok(list) => list,
+            Err(error) => unreachable!("a campaign's id is a list's id: {error}"),
+        },
+        version: 1,
+        status: rules.default_status().name.clone(),
+        status_at: now,
+        state: LeadState::Pending,
+        reason: None,
+        next_at: DateTime::from_timestamp(now.timestamp(), 0),
+        callback_at: None,
+        owner: Owner::from(&campaign.id),
+        lane: Lane::Fresh,
+        shard: intake.phone.bucket(campaign.shards),
+        attempts: 0,
+        today: None,
+        refusals: 0,
+        outcomes: Vec::new(),
+        last_attempt: None,
+        last_call_id: None,
+        last_call_at: None,
+        state_code: intake.state_code.clone(),
+        postal_code: intake.postal_code.clone(),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// Claims a fresh lead, unless others wait before it or no slot is free; then the tick does it in its turn.
+async fn claim_now(app: &App, campaign: &Campaign, lead: &Lead) -> bool {
+    let claimed: Result<usize, ClaimError> = async {
+        let slots = app.table.slots(&Owner::from(&campaign.id), lead.shard).await?;
+        claim(app, campaign, lead.shard, std::slice::from_ref(lead), slots).await
+    }
+    .await;
+    match claimed {
+        Ok(n) => n == 1,
+        Err(error) => {
+            tracing::warn!(lead.id = %lead.id, "claim of a new lead: {error}; the next tick claims it");
+            false
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The ledger of a phone: read, reserve, record, give back, mark.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use redial_domain::{AttemptId, CallId, InFlight, Ledger, Nonce, Phone, Placement, Start};
+
+use crate::keys;
+use crate::table::{Change, Item, Table, TableError, read};
+
+/// What became of a reservation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reserved {
+    /// The line is ours; place the call.
+    Ours,
+    /// An earlier delivery of the same message has it. Never call again: reconcile finds out what happened.
+    ByEarlierDelivery,
+    /// Something changed since the ledger was read, or the line is taken.
+    Refused,
+}
+
+/// Reads a ledger item; a phone that was never called has an empty one.
+pub(crate) fn ledger_of(item: Option<Item>) -> Result<Ledger, TableError> {
+    item.map_or_else(|| Ok(Ledger::default()), read)
+}
+
+impl Table {
+    /// The ledger as it is now.
+    ///
+    /// # Errors
+    /// When it cannot be read; then nothing may be dialed.
+    pub async fn ledger(&self, phone: &Phone) -> Result<Ledger, TableError> {
+        ledger_of(self.get(&keys::ledger(phone), true).await?)
+    }
+
+    /// Takes the line for one attempt, if nothing that matters changed since `seen` was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nobody knows whether the line was taken, and the message must come again.
+    pub async fn reserve(&self, phone: &Phone, seen: &Ledger, inflight: &InFlight, starts: &[Start]) -> Result<Reserved, TableError> {
+        let change = Change::update(keys::ledger(phone), "SET #inflight = :f, #starts = :s, #seq = :next, #sv = :sv")
+            .value(":f", inflight)
+            .value(":s", starts)
+            .value(":next", seen.seq + 1)
+            .value(":sv", redial_domain::SCHEMA_VERSION);
+        let change = if seen.seq == 0 {
+            change.when("attribute_not_exists(#pk)")
+        } else {
+            change
+                .value(":seen", seen.seq)
+                .value(":now", inflight.reserved_at.timestamp_millis())
+                .when("#seq = :seen AND attribute_not_exists(#inflight) AND attribute_not_exists(#dnc_at) AND (attribute_not_exists(#hold_until) OR #hold_until <= :now)")
+        };
+        match self.write(change).await {
+            Ok(_) => Ok(Reserved::Ours),
+            Err(TableError::Condition(old)) => {
+                let old = ledger_of(old.map(|item| *item))?;
+                // INVARIANT: a lost answer to our own commit is not somebody else's reservation; the nonce tells.
+                Ok(match old.inflight {
+                    Some(held) if held.nonce == inflight.nonce => Reserved::Ours,
+                    Some(held) if held.id == inflight.id => Reserved::ByEarlierDelivery,
+                    _ => Reserved::Refused,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes the provider's name for a call. Harmless when the outcome was faster.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn placed(&self, phone: &Phone, attempt: &AttemptId, call: &CallId, lease_until: DateTime<Utc>) -> Result<(), TableError> {
+        let change = Change::update(keys::ledger(phone), "SET #inflight.#call_id = :c, #inflight.#st = :placed, #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at")
+            .value(":c", call)
+            .value(":placed", Placement::Placed)
+            .value(":l", lease_until.timestamp_millis())
+            .value(":a", attempt)
+            .when("#inflight.#id = :a AND (attribute_not_exists(#inflight.#call_id) OR #inflight.#call_id = :c)");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Gives a line and its start back. Only for a call that is provably not placed.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; the reservation then ends by reconcile.
+    pub async fn cancel_reservation(&self, phone: &Phone, attempt: &AttemptId, nonce: &Nonce, starts: &[Start]) -> Result<bool, TableError> {
+        let change = Change::update(keys::ledger(phone), "REMOVE #inflight SET #starts = :without, #seq = #seq + :one")
+            .value(":without", starts)
+            .value(":one", 1)
+            .value(":a", attempt)
+            .value(":n", nonce)
+            .value(":placing", Placement::Placing)
+            .when("#inflight.#id = :a AND #inflight.#nonce = :n AND #inflight.#st = :placing");
+        self.ignoring_condition(change).await
+    }
+
+    /// Marks a phone as do-not-call. One way: the first mark and its proof stay.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then the caller must try again, for the stop is not recorded.
+    pub async fn mark_do_not_call(&self, phone: &Phone, at: DateTime<Utc>, proof: &str) -> Result<Ledger, TableError> {
+        let change = Change::update(keys::ledger(phone), "SET #dnc_at = if_not_exists(#dnc_at, :t), #dnc_ref = if_not_exists(#dnc_ref, :r) ADD #seq :one")
+            .value(":t", at.timestamp_millis())
+            .value(":r", proof)
+            .value(":one", 1);
+        read(self.write(change).await?)
+    }
+
+    /// Gives an attempt that is still ringing or talking more time.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn extend_lease(&self, phone: &Phone, attempt: &AttemptId, by: TimeDelta, now: DateTime<Utc>) -> Result<(), TableError> {
+        let change = Change::update(keys::ledger(phone), "SET #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at")
+            .value(":l", (now + by).timestamp_millis())
+            .value(":a", attempt)
+            .when("#inflight.#id = :a");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Notes that the provider knew of no such call at this time; a second such answer later makes the attempt lost.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn note_empty_look(&self, phone: &Phone, attempt: &AttemptId, now: DateTime<Utc>) -> Result<(), TableError> {
+        let change = Change::update(keys::ledger(phone), "SET #inflight.#empty_look_at = if_not_exists(#inflight.#empty_look_at, :now)")
+            .value(":now", now.timestamp_millis())
+            .value(":a", attempt)
+            .when("#inflight.#id = :a");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// A write whose failed condition means that there is nothing to do. Answers whether it was done.
+    pub(crate) async fn ignoring_condition(&self, change: Change) -> Result<bool, TableError> {
+        match self.write(change).await {
+            Ok(_) => Ok(true),
+            Err(TableError::Condition(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

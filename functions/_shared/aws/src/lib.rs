@@ -1,0 +1,30 @@
+//! The table, the queues, the bus, secrets and logging: the only place that names an AWS SDK.
+//!
+//! What is stored where is in [`keys`]; what is deployed in [`layout`]. The one writer of a lead's first claim is
+//! [`intake`], of every later one [`claim`].
+
+pub mod api_keys;
+pub mod app;
+pub mod attempts;
+pub mod bus;
+pub mod campaigns;
+pub mod claim;
+pub mod clock;
+pub mod intake;
+pub mod kept;
+pub mod keys;
+pub mod lambda;
+pub mod layout;
+pub mod leads;
+pub mod ledgers;
+pub mod messages;
+pub mod queues;
+pub mod rulebook;
+pub mod setup;
+pub mod slots;
+pub mod table;
+pub mod web;
+
+pub use app::{App, AppError, Environment, Metrics};
+pub use clock::{Clock, Ids};
+pub use table::{Table, TableError};

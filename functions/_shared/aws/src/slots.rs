@@ -1,0 +1,262 @@
+//! Slots: the claim and the concurrency limit in one.
+//!
+//! A few small items per owner and shard hold one token for each claimed lead; the number of tokens is the number of
+//! calls at once. A claimed lead stays where it is in the queue; a token whose message was lost ends by itself, once a
+//! consistent look at the ledger shows that no call came of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use redial_domain::{AttemptId, Campaign, Owner, Phone};
+use serde::{Deserialize, Serialize};
+
+use crate::keys;
+use crate::table::{Change, Query, Table, TableError, read, text};
+
+/// Tokens per item: twelve stay under 1,024 bytes, so a claim is one write unit.
+pub const TOKENS_PER_ITEM: u32 = 12;
+
+/// How long a claim lasts: the longest spread inside a minute, and time to be dialed.
+pub const CLAIM: TimeDelta = TimeDelta::seconds(180);
+
+/// Clocks of two machines differ by less. A dialer stops this long before a claim ends, a cleaner starts this long after.
+pub const CLOCK_MARGIN: TimeDelta = TimeDelta::seconds(60);
+
+/// Slot items of one shard: 1,000 calls at once are 84.
+const ITEMS_MAX: i32 = 100;
+
+/// A claimed lead's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The attempt that it is for.
+    pub attempt: AttemptId,
+    /// When the claim ends.
+    pub claim_until: DateTime<Utc>,
+}
+
+impl Token {
+    /// The attempt's token.
+    pub fn stored(&self) -> String {
+        format!("{}/{}", self.attempt, self.claim_until.timestamp())
+    }
+
+    fn parse(stored: &str) -> Option<Self> {
+        let (attempt, until) = stored.split_once('/')?;
+        let claim_until = DateTime::from_timestamp(until.parse().ok()?, 0)?;
+        Some(Self { attempt: AttemptId::parse(attempt).ok()?, claim_until })
+    }
+}
+
+/// A slot item as it was read.
+#[derive(Debug, Clone)]
+pub struct SlotItem {
+    /// Its number in the shard.
+    pub n: u32,
+    /// Tokens it may hold.
+    pub max: u32,
+    /// Tokens it holds, by phone.
+    pub tokens: BTreeMap<Phone, Token>,
+    /// The minute that `claimed` counts.
+    minute: i64,
+    /// Claims in that minute.
+    claimed: u32,
+    /// Claims that one minute may have; none is without limit.
+    rate: Option<u32>,
+    /// Until when a second look is already asked for.
+    armed_until: i64,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    max: u32,
+    #[serde(default)]
+    t: BTreeMap<String, String>,
+    #[serde(default)]
+    minute: i64,
+    #[serde(default)]
+    claimed: u32,
+    #[serde(default)]
+    rate: Option<u32>,
+    #[serde(default)]
+    armed_until: i64,
+}
+
+#[derive(Serialize)]
+struct New {
+    max: u32,
+    t: BTreeMap<String, String>,
+    rate: Option<u32>,
+}
+
+impl SlotItem {
+    /// How many more leads may be claimed into it now.
+    pub fn free(&self, now: DateTime<Utc>) -> u32 {
+        let held = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
+        let slots = self.max.saturating_sub(held);
+        self.rate.map_or(slots, |rate| slots.min(rate.saturating_sub(self.claimed_in(minute_of(now)))))
+    }
+
+    const fn claimed_in(&self, minute: i64) -> u32 {
+        if self.minute == minute { self.claimed } else { 0 }
+    }
+
+    /// Seconds between two calls at this item's rate, and how many were claimed already this minute.
+    pub fn pace(&self, now: DateTime<Utc>) -> Option<(f64, u32)> {
+        self.rate.map(|rate| (60.0 / f64::from(rate.max(1)), self.claimed_in(minute_of(now))))
+    }
+}
+
+const fn minute_of(now: DateTime<Utc>) -> i64 {
+    now.timestamp().div_euclid(60)
+}
+
+impl Table {
+    /// Reads the slots of a shard, consistently.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn slots(&self, owner: &Owner, shard: u32) -> Result<Vec<SlotItem>, TableError> {
+        let partition = keys::slots(owner, shard);
+        let query = Query { consistent: true, ..Query::table(&partition, ITEMS_MAX) };
+        let page = self.query(&query, None).await?;
+        page.items
+            .into_iter()
+            .map(|item| {
+                let n = text(&item, crate::layout::SK).and_then(|sk| sk.trim_start_matches('#').parse().ok()).unwrap_or(0);
+                let stored: Stored = read(item)?;
+                let tokens = stored
+                    .t
+                    .iter()
+                    .filter_map(|(phone, token)| Some((Phone::try_from(phone.clone()).ok()?, Token::parse(token)?)))
+                    .collect();
+                Ok(SlotItem { n, max: stored.max, tokens, minute: stored.minute, claimed: stored.claimed, rate: stored.rate, armed_until: stored.armed_until })
+            })
+            .collect()
+    }
+
+    /// Claims leads into one slot item: all of them or none. `false` means that somebody else was faster; read again.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn claim(&self, owner: &Owner, shard: u32, slot: &SlotItem, claims: &[(Phone, Token)], now: DateTime<Utc>) -> Result<bool, TableError> {
+        let minute = minute_of(now);
+        let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+        let Some(room) = slot.max.checked_sub(count) else { return Ok(false) };
+        let mut conditions = vec!["attribute_exists(#pk)".to_owned(), "#max = :max".to_owned(), "size(#t) <= :room".to_owned()];
+        let mut change = Change::update(keys::slot(owner, shard, slot.n), "").value(":max", slot.max).value(":room", room);
+        if slot.rate.is_some() {
+            // The minute's count is exact because nobody else may have counted since it was read.
+            change = change
+                .and("SET #minute = :minute, #claimed = :claimed")
+                .value(":minute", minute)
+                .value(":claimed", slot.claimed_in(minute) + count)
+                .value(":seen_minute", slot.minute)
+                .value(":seen_claimed", slot.claimed);
+            conditions.push("((attribute_not_exists(#minute) AND :seen_minute = :zero) OR (#minute = :seen_minute AND #claimed = :seen_claimed))".to_owned());
+            change = change.value(":zero", 0);
+        }
+        for (n, (phone, token)) in claims.iter().enumerate() {
+            change = change
+                .and(&format!("SET #t.#p{n} = :tok{n}"))
+                .name(&format!("#p{n}"), phone.as_str())
+                .value(&format!(":tok{n}"), token.stored());
+            conditions.push(format!("attribute_not_exists(#t.#p{n})"));
+        }
+        self.ignoring_condition(change.when(&conditions.join(" AND "))).await
+    }
+
+    /// Frees a token. Does nothing when it is gone or another attempt's: freeing twice is safe.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; the token then ends by itself.
+    pub async fn free_token(&self, owner: &Owner, shard: u32, n: u32, phone: &Phone, token: &Token) -> Result<(), TableError> {
+        let change = Change::update(keys::slot(owner, shard, n), "REMOVE #t.#p")
+            .name("#p", phone.as_str())
+            .value(":tok", token.stored())
+            .when("#t.#p = :tok");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Frees the token of an attempt whose claim's end is not known any more.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; the token then ends by itself.
+    pub async fn free_attempt(&self, owner: &Owner, shard: u32, n: u32, phone: &Phone, attempt: &AttemptId) -> Result<(), TableError> {
+        let change = Change::update(keys::slot(owner, shard, n), "REMOVE #t.#p")
+            .name("#p", phone.as_str())
+            .value(":of", format!("{attempt}/"))
+            .when("begins_with(#t.#p, :of)");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Notes that a second look at a shard is asked for. `false` when one already is.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn arm(&self, owner: &Owner, shard: u32, slot: &SlotItem, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, TableError> {
+        if slot.armed_until > now.timestamp() {
+            return Ok(false);
+        }
+        let change = Change::update(keys::slot(owner, shard, slot.n), "SET #armed_until = :until")
+            .value(":until", until.timestamp())
+            .value(":now", now.timestamp())
+            .when("attribute_exists(#pk) AND (attribute_not_exists(#armed_until) OR #armed_until <= :now)");
+        self.ignoring_condition(change).await
+    }
+
+    /// Makes the slot items of a campaign, or changes how many tokens and claims a minute they take. Tokens that are
+    /// held stay: a lower limit takes effect as they end.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; doing it again finishes it.
+    pub async fn configure_slots(&self, campaign: &Campaign) -> Result<(), TableError> {
+        let owner = Owner::from(&campaign.id);
+        for shard in 0..campaign.shards {
+            let slots = campaign.slots_of_shard(shard);
+            let items = slots.div_ceil(TOKENS_PER_ITEM);
+            let before = self.slots(&owner, shard).await?;
+            for n in 0..items.max(u32::try_from(before.len()).unwrap_or(0)) {
+                let max = slots.saturating_sub(n * TOKENS_PER_ITEM).min(TOKENS_PER_ITEM);
+                let rate = campaign.calls_per_minute_max.map(|rate| share_of(rate, slots_before(campaign, shard) + n * TOKENS_PER_ITEM, max, campaign.max_concurrent_calls));
+                let key = keys::slot(&owner, shard, n);
+                if before.iter().any(|slot| slot.n == n) {
+                    self.write(Change::update(key, "SET #max = :max, #rate = :rate").value(":max", max).value(":rate", rate)).await?;
+                } else {
+                    let new = Change::put(key, &New { max, t: BTreeMap::new(), rate }).when("attribute_not_exists(#pk)");
+                    self.ignoring_condition(new).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn slots_before(campaign: &Campaign, shard: u32) -> u32 {
+    (0..shard).map(|before| campaign.slots_of_shard(before)).sum()
+}
+
+/// The part of a rate that belongs to slots `from..from + count` of `all`: the parts of all slots sum to the rate.
+fn share_of(rate: u32, from: u32, count: u32, all: u32) -> u32 {
+    let upto = |slots: u32| u64::from(rate) * u64::from(slots) / u64::from(all.max(1));
+    u32::try_from(upto(from + count) - upto(from)).unwrap_or(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rates_of_all_slot_items_sum_to_the_campaigns() {
+        for (rate, all) in [(10, 30), (100, 30), (1, 30), (7, 13)] {
+            let sum: u32 = (0..all).step_by(12).map(|from| share_of(rate, from, 12.min(all - from), all)).sum();
+            assert_eq!(sum, rate, "{rate} a minute over {all} slots");
+        }
+    }
+
+    #[test]
+    fn a_token_reads_as_it_was_written() {
+        let token = Token { attempt: AttemptId::parse("01J").unwrap(), claim_until: DateTime::from_timestamp(1_763_650_000, 0).unwrap() };
+        assert_eq!(Token::parse(&token.stored()), Some(token));
+        assert_eq!(Token::parse("x"), None);
+    }
+}

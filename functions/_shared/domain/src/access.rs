@@ -1,0 +1,107 @@
+//! Who may do what (K4): one table.
+
+use serde::{Deserialize, Serialize};
+
+/// The role of an API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A provider or CRM that posts webhooks, and nothing else.
+    Webhook,
+    /// Works with leads.
+    Agent,
+    /// Also campaigns, imports, recycling, rules.
+    Admin,
+    /// Also keys, removal from do-not-call, law records.
+    Owner,
+    /// Also queue start and stop, dead letters.
+    SystemAdmin,
+}
+
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Deliver a webhook of a provider without signatures.
+    PostWebhook,
+    /// Read leads, campaigns, the queue.
+    View,
+    /// Pause, resume, remove or change a lead.
+    ChangeLead,
+    /// Add leads.
+    AddLead,
+    /// Create, change, start and pause campaigns; the business switch; limits.
+    ManageCampaigns,
+    /// Start and stop the queue.
+    OperateQueue,
+}
+
+impl Role {
+    /// All roles, least first.
+    pub const ALL: [Self; 5] = [Self::Webhook, Self::Agent, Self::Admin, Self::Owner, Self::SystemAdmin];
+
+    /// The word in items and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Agent => "agent",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+            Self::SystemAdmin => "system_admin",
+        }
+    }
+
+    /// Reads the word, exactly.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// Whether a key with this role may do it.
+    pub fn may(self, permission: Permission) -> bool {
+        let least = match permission {
+            Permission::PostWebhook => return self == Self::Webhook,
+            Permission::View | Permission::ChangeLead => Self::Agent,
+            Permission::AddLead | Permission::ManageCampaigns => Self::Admin,
+            Permission::OperateQueue => Self::SystemAdmin,
+        };
+        self >= least
+    }
+}
+
+/// Who did something; stands in every activity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The name of the key, or `system` for a job.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_who_may_do_what() {
+        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, PostWebhook, View};
+        let table = [
+            (Role::Webhook, vec![PostWebhook]),
+            (Role::Agent, vec![View, ChangeLead]),
+            (Role::Admin, vec![View, ChangeLead, AddLead, ManageCampaigns]),
+            (Role::Owner, vec![View, ChangeLead, AddLead, ManageCampaigns]),
+            (
+                Role::SystemAdmin,
+                vec![View, ChangeLead, AddLead, ManageCampaigns, OperateQueue],
+            ),
+        ];
+        for (role, allowed) in table {
+            for permission in [PostWebhook, View, ChangeLead, AddLead, ManageCampaigns, OperateQueue] {
+                assert_eq!(
+                    role.may(permission),
+                    allowed.contains(&permission),
+                    "{role:?} {permission:?}"
+                );
+            }
+            assert_eq!(Role::parse(role.as_str()), Some(role));
+        }
+    }
+}

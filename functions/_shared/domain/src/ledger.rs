@@ -1,0 +1,271 @@
+//! The item per phone that counts and locks.
+//!
+//! It keeps start times, never a counter per day: two campaigns in two zones have two different days on one phone, and
+//! each derives its own count. `seq` moves with everything that can make a call wrong, so that a dialer that decided
+//! on an older picture loses its conditional write.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{AttemptId, CallId, CampaignId, LeadId, Nonce, Owner, Subject, Window};
+
+/// Start times kept. More than this in [`STARTS_KEPT_H`] hours and the phone is closed: no business cap is near it.
+pub const STARTS_MAX: usize = 64;
+
+/// How long a start counts: a rolling 24 hours, or a local day that another zone's day overlaps.
+const STARTS_KEPT_H: i64 = 48;
+
+/// What is known about one phone, over all leads and campaigns.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Moves with every change that can make a call wrong. 0 before the first.
+    #[serde(default)]
+    pub seq: u64,
+    /// Since when the phone must not be called. Never lowered by an outcome, a rule or an import.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub dnc_at: Option<DateTime<Utc>>,
+    /// Where the proof is: an attempt or an activity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnc_ref: Option<String>,
+    /// Since when the number is known to be bad for good.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub bad_at: Option<DateTime<Utc>>,
+    /// No call before this: an analysis is awaited, or the person talks with an agent.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hold_until: Option<DateTime<Utc>>,
+    /// The one attempt that is reserved, ringing or talking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inflight: Option<InFlight>,
+    /// Starts of the last 48 hours, oldest first.
+    #[serde(default)]
+    pub starts: Vec<Start>,
+    /// Subjects that were sold or stopped.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stops: BTreeMap<Subject, SubjectStop>,
+    /// The newest finished attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_attempt: Option<AttemptId>,
+}
+
+/// A subject that is closed for a phone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectStop {
+    /// Since when.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub at: DateTime<Utc>,
+    /// By which attempt or activity.
+    pub by: String,
+}
+
+/// One start that counts. Stored as `<epoch seconds>/<subject>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Start {
+    /// When the line was reserved, in whole seconds.
+    pub at: DateTime<Utc>,
+    /// What the call was about.
+    pub subject: Subject,
+}
+
+/// An attempt from its reservation to its first terminal event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// The attempt.
+    pub id: AttemptId,
+    /// The lead it is for.
+    pub lead: LeadId,
+    /// The lead's campaign.
+    pub campaign: CampaignId,
+    /// Whose slot it holds.
+    pub owner: Owner,
+    /// Which slot item: `<shard>/<n>`.
+    pub slot: String,
+    /// Of the invocation that reserved it.
+    pub nonce: Nonce,
+    /// How far it came.
+    #[serde(rename = "st")]
+    pub placement: Placement,
+    /// When it was reserved.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub reserved_at: DateTime<Utc>,
+    /// After this the reserving invocation no longer sends the call.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub place_by: DateTime<Utc>,
+    /// After this reconcile asks the provider what happened.
+    #[serde(with = "chrono::serde::ts_milliseconds")]
+    pub lease_until: DateTime<Utc>,
+    /// Through whom.
+    pub provider: String,
+    /// The provider's name for the call, once known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<CallId>,
+    /// When the provider first answered that it knows no such call.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub empty_look_at: Option<DateTime<Utc>>,
+}
+
+/// How far an attempt in flight came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// Reserved; the provider is being asked, or its answer was lost.
+    Placing,
+    /// The provider accepted it.
+    Placed,
+}
+
+impl Ledger {
+    /// Whether the phone is on do-not-call.
+    pub const fn is_do_not_call(&self) -> bool {
+        self.dnc_at.is_some()
+    }
+
+    /// Counted calls on a local date of a window's zone.
+    pub fn calls_on(&self, date: NaiveDate, window: &Window) -> u32 {
+        let calls = self
+            .starts
+            .iter()
+            .filter(|start| window.date_of(start.at) == date)
+            .count();
+        u32::try_from(calls).unwrap_or(u32::MAX)
+    }
+
+    /// The newest start.
+    pub fn last_start(&self) -> Option<DateTime<Utc>> {
+        self.starts.iter().map(|start| start.at).max()
+    }
+
+    /// The starts to store when one more is added now: none older than 48 hours.
+    pub fn starts_with(&self, now: DateTime<Utc>, subject: &Subject) -> Vec<Start> {
+        let mut starts = self.live_starts(now);
+        starts.push(Start {
+            at: whole_seconds(now),
+            subject: subject.clone(),
+        });
+        starts
+    }
+
+    /// The starts to store when the one of an attempt is given back: the one at its reservation.
+    pub fn starts_without(&self, reserved_at: DateTime<Utc>) -> Vec<Start> {
+        let given_back = whole_seconds(reserved_at);
+        let mut starts = self.starts.clone();
+        if let Some(place) = starts.iter().rposition(|start| start.at == given_back) {
+            starts.remove(place);
+        }
+        starts
+    }
+
+    /// The starts that still count.
+    pub fn live_starts(&self, now: DateTime<Utc>) -> Vec<Start> {
+        let oldest = now - TimeDelta::hours(STARTS_KEPT_H);
+        self.starts.iter().filter(|start| start.at > oldest).cloned().collect()
+    }
+
+    /// Whether an attempt is the one in flight.
+    pub fn holds(&self, attempt: &AttemptId) -> bool {
+        self.inflight.as_ref().is_some_and(|inflight| inflight.id == *attempt)
+    }
+}
+
+fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
+}
+
+impl TryFrom<String> for Start {
+    type Error = String;
+    fn try_from(stored: String) -> Result<Self, String> {
+        let read = || {
+            let (at, subject) = stored.split_once('/')?;
+            let at = DateTime::from_timestamp(at.parse().ok()?, 0)?;
+            Some(Self {
+                at,
+                subject: Subject::parse(subject).ok()?,
+            })
+        };
+        read().ok_or_else(|| format!("failed to read the start `{stored}`: expected `<epoch seconds>/<subject>`"))
+    }
+}
+
+impl From<Start> for String {
+    fn from(start: Start) -> Self {
+        format!("{}/{}", start.at.timestamp(), start.subject)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+    }
+
+    #[test]
+    fn one_ledger_has_a_different_day_in_every_zone() {
+        let subject = Subject::parse("general").unwrap();
+        let ledger = Ledger {
+            starts: ["2026-11-19T23:30:00Z", "2026-11-20T03:00:00Z", "2026-11-20T06:00:00Z"]
+                .map(|t| Start {
+                    at: at(t),
+                    subject: subject.clone(),
+                })
+                .to_vec(),
+            ..Ledger::default()
+        };
+        let window = |zone| Window {
+            zone,
+            days: vec![],
+            start: crate::LocalTime::new(0, 0).unwrap(),
+            end: crate::LocalTime::new(24, 0).unwrap(),
+            blackout_dates: Default::default(),
+        };
+        let new_york = window(chrono_tz::America::New_York);
+        let kolkata = window(chrono_tz::Asia::Kolkata);
+        let day = |d| NaiveDate::from_ymd_opt(2026, 11, d).unwrap();
+        assert_eq!(
+            (ledger.calls_on(day(19), &new_york), ledger.calls_on(day(20), &new_york)),
+            (2, 1)
+        );
+        assert_eq!(
+            (ledger.calls_on(day(19), &kolkata), ledger.calls_on(day(20), &kolkata)),
+            (0, 3)
+        );
+    }
+
+    #[test]
+    fn a_start_given_back_takes_only_itself() {
+        let subject = Subject::parse("general").unwrap();
+        let mut ledger = Ledger::default();
+        for t in ["2026-11-20T10:00:00Z", "2026-11-20T10:05:00Z"] {
+            ledger.starts = ledger.starts_with(at(t), &subject);
+        }
+        let left = ledger.starts_without(at("2026-11-20T10:00:00.700Z"));
+        assert_eq!(
+            left.iter().map(|s| s.at).collect::<Vec<_>>(),
+            [at("2026-11-20T10:05:00Z")]
+        );
+        assert_eq!(
+            ledger.starts_with(at("2026-11-22T11:00:00Z"), &subject).len(),
+            1,
+            "48 hours later the others are gone"
+        );
+    }
+}

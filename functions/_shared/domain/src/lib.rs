@@ -1,0 +1,51 @@
+//! Every decision of Redial, and the words it decides with.
+//!
+//! Pure: time is an argument, and nothing here does I/O, reads a clock, draws a random number or awaits.
+//! This crate refuses to know providers' words (they stop at `redial-telephony`), items and keys
+//! (`redial-aws`) and scripts (`redial-rules`).
+
+mod access;
+mod attempt;
+mod campaign;
+mod event;
+mod explicit_stop;
+mod gate;
+mod ids;
+mod lead;
+mod ledger;
+mod next_step;
+mod phone;
+mod rule;
+mod settings;
+mod window;
+mod words;
+
+pub use access::{Actor, Permission, Role};
+pub use attempt::{Attempt, AttemptEnd, DELIVERIES_MAX, Decision, Enrichment, enrich};
+pub use campaign::{
+    CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX, Voice,
+};
+pub use event::{
+    CallEvent, Direction, EventKind, Facts, FailureClass, Leg, MAX_TRANSCRIPT_LINES, OurMetadata, Side, TranscriptLine,
+    Transfer,
+};
+pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop};
+pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate};
+pub use ids::{
+    AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
+};
+pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
+pub use ledger::{InFlight, Ledger, Placement, STARTS_MAX, Start, SubjectStop};
+pub use next_step::{Limits, Next, Step, next_step};
+pub use phone::{Phone, PhoneError, Region};
+pub use rule::{NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+pub use settings::Settings;
+pub use window::{Blackout, LocalTime, Window, WindowError};
+pub use words::{Disposition, Outcome, normalize_word};
+
+/// The shape of stored items and messages that this build writes. Readers take this and older ones.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Two calls to one phone are at least this far apart, from start to start. Seed 003: "never under two minutes";
+/// integrators of Bland keep the same distance.
+pub const MINIMUM_GAP_S: i64 = 120;

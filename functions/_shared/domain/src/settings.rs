@@ -1,0 +1,30 @@
+//! Settings of the whole system, one item.
+
+use serde::{Deserialize, Serialize};
+
+/// What an operator sets for everything at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The business switch (Q12).
+    pub enabled: bool,
+    /// The operator's switch (Q12).
+    pub running: bool,
+    /// Minutes between ticks, 1 to 60. Seed 003 checked every 5; every minute keeps the ladder exact.
+    pub process_interval_min: u32,
+    /// Days a finished lead stays in the queue's records, 1 to 3,650.
+    pub retention_days: u32,
+    /// Whether raw webhook payloads are kept beside the attempts.
+    pub keep_raw: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            running: true,
+            process_interval_min: 1,
+            retention_days: 30,
+            keep_raw: true,
+        }
+    }
+}

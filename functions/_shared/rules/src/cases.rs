@@ -1,0 +1,318 @@
+//! Runs `cases.csv`: each row is a call in glossary words, with what the rules must say about it, and because.
+//!
+//! Columns are named like the facts; an empty cell is the usual. The last two columns are `expected` and `because`. A
+//! row with nothing but its first cell is a section title.
+
+use std::fmt;
+
+use chrono::DateTime;
+use redial_domain::{
+    Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
+    StatusName, StopScope, StopSource, Transfer,
+};
+
+use crate::ruleset::CASES_FILE;
+use crate::{Finding, RuleSet};
+
+/// Rows of one table; a table is read by people.
+const CASES_MAX: usize = 5_000;
+
+/// The columns before `expected` and `because`, in any order.
+const COLUMNS: [&str; 14] = [
+    "outcome",
+    "word",
+    "known",
+    "status",
+    "kind",
+    "direction",
+    "transfer",
+    "failure",
+    "talk_s",
+    "callback_requested",
+    "callback_time_known",
+    "asked_to_stop",
+    "attempts",
+    "attempts_today",
+];
+
+/// What became of a table of cases.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CasesRun {
+    /// Rows that were run.
+    pub rows: usize,
+    /// Rows whose answer was another.
+    pub failures: Vec<CaseFailure>,
+}
+
+/// A row whose answer was another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseFailure {
+    /// The spreadsheet's row; the header is 1.
+    pub row: usize,
+    /// The last title above it.
+    pub section: String,
+    /// What the table expects: `no_answer then in 2 min`.
+    pub expected: String,
+    /// What the rules said, in the same words.
+    pub got: String,
+    /// The line that decided: `redial_interval:5`.
+    pub line: String,
+    /// Why the table expects it.
+    pub because: String,
+}
+
+impl fmt::Display for CasesRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for CaseFailure {
+            row,
+            section,
+            expected,
+            got,
+            line,
+            because,
+        } in &self.failures
+        {
+            writeln!(
+                f,
+                "row {row} ({section}): expected `{expected}` because {because}; got `{got}` by {line}"
+            )?;
+        }
+        write!(f, "{} cases, {} failed", self.rows, self.failures.len())
+    }
+}
+
+impl RuleSet {
+    /// Runs a table of cases.
+    ///
+    /// # Errors
+    /// All cells that cannot be read.
+    pub fn run_cases(&self, csv: &str) -> Result<CasesRun, Vec<Finding>> {
+        let table = read_csv(csv).map_err(|finding| vec![finding])?;
+        let mut rows = table.into_iter();
+        let Some((_, header)) = rows.next() else {
+            return Err(vec![Finding::file(CASES_FILE, "the table is empty")]);
+        };
+        check_header(&header)?;
+        let (mut run, mut findings, mut section) = (CasesRun::default(), Vec::new(), String::new());
+        for (number, cells) in rows {
+            if cells.iter().skip(1).all(String::is_empty) {
+                section = cells
+                    .into_iter()
+                    .next()
+                    .filter(|title| !title.is_empty())
+                    .unwrap_or(section);
+                continue;
+            }
+            if run.rows == CASES_MAX {
+                findings.push(Finding::at(
+                    CASES_FILE,
+                    (number, 0),
+                    format!("the table has more than {CASES_MAX} cases"),
+                ));
+                break;
+            }
+            let row = Row {
+                header: &header,
+                cells: &cells,
+            };
+            match self.run_case(&row) {
+                Err(message) => findings.push(Finding::at(CASES_FILE, (number, 0), message)),
+                Ok((got, line)) => {
+                    run.rows += 1;
+                    let (expected, because) = (row.cell("expected").to_owned(), row.cell("because").to_owned());
+                    if got != expected {
+                        let section = section.clone();
+                        run.failures.push(CaseFailure {
+                            row: number,
+                            section,
+                            expected,
+                            got,
+                            line,
+                            because,
+                        });
+                    }
+                }
+            }
+        }
+        if findings.is_empty() { Ok(run) } else { Err(findings) }
+    }
+
+    fn run_case(&self, row: &Row<'_>) -> Result<(String, String), String> {
+        let outcome = row.word("outcome", Outcome::parse)?.ok_or("the outcome is empty")?;
+        let stop = ExplicitStop {
+            source: StopSource::Spoken,
+            words: "do not call me".to_owned(),
+        };
+        let time_known = row.yes("callback_time_known")?;
+        let facts = Facts {
+            disposition_word: Some(row.cell("word").to_owned()).filter(|word| !word.is_empty()),
+            transfer: row.word("transfer", parse_transfer)?.unwrap_or(Transfer::None),
+            failure: row.word("failure", parse_failure)?,
+            talk_s: row.number("talk_s")?,
+            callback_requested: row.yes("callback_requested")? || time_known,
+            callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
+            stop: row.yes("asked_to_stop")?.then_some(stop),
+            ..Facts::ended(outcome)
+        };
+        let status = match row.cell("status") {
+            "" => self.default_status.name.clone(),
+            name => StatusName::parse(name)
+                .ok()
+                .filter(|name| self.spec.status(name.as_str()).is_some())
+                .ok_or_else(|| format!("unknown status `{name}`"))?,
+        };
+        let attempts_today = row.number("attempts_today")?.unwrap_or(1);
+        let rule = RuleFacts {
+            facts: &facts,
+            kind: row.word("kind", parse_kind)?.unwrap_or(EventKind::Ended),
+            direction: row.word("direction", parse_direction)?.unwrap_or(Direction::Outbound),
+            status: &status,
+            known: row.word("known", Disposition::parse)?.unwrap_or(Disposition::Unknown),
+            attempts: row.number("attempts")?.unwrap_or(attempts_today),
+            attempts_today,
+            intervals_min: None,
+            ended_at: DateTime::UNIX_EPOCH,
+        };
+        Ok(match self.decide(&rule) {
+            Ok(answer) => (in_words(&answer), answer.trace.line),
+            Err(error) => (error.to_string(), format!("{}:{}", error.script, error.line)),
+        })
+    }
+}
+
+/// An answer as a table writes it.
+fn in_words(answer: &RuleAnswer) -> String {
+    let then = match (&answer.stop, answer.next) {
+        (Some(stop), _) => match stop.scope {
+            StopScope::Lead => "stop lead".to_owned(),
+            StopScope::Subject => "stop subject".to_owned(),
+            StopScope::Phone => "stop phone".to_owned(),
+        },
+        (None, NextWish::InMinutes(minutes)) => format!("in {minutes} min"),
+        (None, NextWish::At(_)) => "at callback time".to_owned(),
+        (None, NextWish::NextDay) => "next day".to_owned(),
+    };
+    format!("{} then {then}", answer.status)
+}
+
+struct Row<'a> {
+    header: &'a [String],
+    cells: &'a [String],
+}
+
+impl Row<'_> {
+    fn cell(&self, column: &str) -> &str {
+        let at = self.header.iter().position(|name| name == column);
+        at.and_then(|at| self.cells.get(at)).map_or("", String::as_str)
+    }
+
+    fn word<T>(&self, column: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, String> {
+        match self.cell(column) {
+            "" => Ok(None),
+            word => parse(word)
+                .map(Some)
+                .ok_or_else(|| format!("unknown {column} `{word}`")),
+        }
+    }
+
+    fn number(&self, column: &str) -> Result<Option<u32>, String> {
+        self.word(column, |text| text.parse().ok())
+            .map_err(|_| format!("{column} is not a whole number"))
+    }
+
+    fn yes(&self, column: &str) -> Result<bool, String> {
+        // A spreadsheet turns `true` into `TRUE`.
+        let read = |text: &str| match text.to_lowercase().as_str() {
+            "yes" | "true" => Some(true),
+            "no" | "false" => Some(false),
+            _ => None,
+        };
+        Ok(self
+            .word(column, read)
+            .map_err(|_| format!("{column} is yes or no"))?
+            .unwrap_or(false))
+    }
+}
+
+fn parse_transfer(word: &str) -> Option<Transfer> {
+    [Transfer::None, Transfer::Tried, Transfer::Connected, Transfer::Canceled]
+        .into_iter()
+        .find(|is| is.as_str() == word)
+}
+
+fn parse_failure(word: &str) -> Option<FailureClass> {
+    let all = [
+        FailureClass::BadNumber,
+        FailureClass::Congestion,
+        FailureClass::Network,
+        FailureClass::Account,
+    ];
+    all.into_iter().find(|is| is.as_str() == word)
+}
+
+fn parse_kind(word: &str) -> Option<EventKind> {
+    match word {
+        "ended" => Some(EventKind::Ended),
+        "later" => Some(EventKind::Later),
+        _ => None,
+    }
+}
+
+fn parse_direction(word: &str) -> Option<Direction> {
+    match word {
+        "outbound" => Some(Direction::Outbound),
+        "inbound" => Some(Direction::Inbound),
+        _ => None,
+    }
+}
+
+fn check_header(header: &[String]) -> Result<(), Vec<Finding>> {
+    let mut findings = Vec::new();
+    let (last_two, columns) = match header {
+        [columns @ .., expected, because] => ([expected.as_str(), because.as_str()], columns),
+        _ => (["", ""], header),
+    };
+    if last_two != ["expected", "because"] {
+        findings.push(Finding::at(
+            CASES_FILE,
+            (1, 0),
+            "the last two columns must be `expected` and `because`",
+        ));
+    }
+    for column in columns.iter().filter(|column| !COLUMNS.contains(&column.as_str())) {
+        findings
+            .push(Finding::at(CASES_FILE, (1, 0), format!("unknown column `{column}`")).did_you_mean(column, COLUMNS));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// The rows with their numbers in a spreadsheet. Cells are trimmed; a quoted cell may hold commas, quotes and lines.
+fn read_csv(text: &str) -> Result<Vec<(usize, Vec<String>)>, Finding> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut letters = text.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell).trim().to_owned()),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell).trim().to_owned());
+                rows.push((rows.len() + 1, std::mem::take(&mut row)));
+            }
+            '\r' if !quoted => {}
+            other => cell.push(other),
+        }
+    }
+    if quoted {
+        return Err(Finding::at(
+            CASES_FILE,
+            (rows.len() + 1, 0),
+            "a quoted cell has no closing quote",
+        ));
+    }
+    if !cell.is_empty() || !row.is_empty() {
+        row.push(cell.trim().to_owned());
+        rows.push((rows.len() + 1, row));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,250 @@
+//! What is wrong with a rule set, for the person who wrote it: file, line, column, plain words, a hint.
+//!
+//! Knows no type names of ours: whatever a parser says about them is put into words here.
+
+use std::fmt;
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType};
+use serde::Serialize;
+
+use crate::{cage, facts};
+
+/// One thing that keeps a rule set from being used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file in the set's folder.
+    pub file: String,
+    /// Line, from 1; 0 when it is about the whole file.
+    pub line: usize,
+    /// Column, from 1; 0 when it is about the whole line.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn at(file: &str, (line, column): (usize, usize), message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            column,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn file(file: &str, message: impl Into<String>) -> Self {
+        Self::at(file, (0, 0), message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With "did you mean" when one of the known words is near, else with the list of them.
+    pub(crate) fn did_you_mean<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        match nearest(given, &known) {
+            Some(near) => self.hint(format!("did you mean `{near}`?")),
+            None if known.is_empty() => self,
+            None => self.hint(format!("use one of: {}", known.join(", "))),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.file)?;
+        if self.line > 0 {
+            write!(f, " line {}", self.line)?;
+        }
+        if self.column > 0 {
+            write!(f, ", column {}", self.column)?;
+        }
+        write!(f, ": {}", self.message)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+/// The known word that was probably meant: at most a third of its letters differ.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    let distances = known.iter().map(|word| (distance(&given, &word.to_lowercase()), *word));
+    let (far, word) = distances.min_by_key(|(far, _)| *far)?;
+    (far <= (word.chars().count() / 3).max(1)).then_some(word)
+}
+
+/// Letters to add, drop, change or swap with the next to get from one word to the other.
+fn distance(a: &str, b: &str) -> usize {
+    /// Longer words are nobody's typing error, and the table below is their lengths multiplied.
+    const LETTERS_MAX: usize = 64;
+    let a: Vec<char> = a.chars().take(LETTERS_MAX).collect();
+    let b: Vec<char> = b.chars().take(LETTERS_MAX).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let changed = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (last[j - 1] + changed).min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before_last[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+/// Where a byte of a text is, as line and column, both from 1.
+pub(crate) fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before: &str = text.get(..byte.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
+}
+
+/// A script's text that is not a script, in plain words.
+pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) {
+    let hint = |text: &str| Some(text.to_owned());
+    match error.err_type() {
+        ParseErrorType::UnexpectedEOF => (
+            "the script ends in the middle of something".to_owned(),
+            hint("look for a missing `}` or `)`"),
+        ),
+        ParseErrorType::Reserved(word) => (format!("`{word}` cannot be used in rules"), None),
+        ParseErrorType::VariableUndefined(name) => (format!("nothing is called `{name}` at this place"), None),
+        ParseErrorType::VariableExists(name) => {
+            (format!("`{name}` already means something"), hint("choose another name"))
+        }
+        ParseErrorType::AssignmentToConstant(name) => (
+            format!("`{name}` is a fact and cannot be changed"),
+            hint("to compare, write `==`"),
+        ),
+        ParseErrorType::ExprTooDeep => {
+            let most = cage::EXPR_DEPTH_MAX;
+            (
+                format!("the script is nested deeper than {most} levels"),
+                hint("split it, or use fewer `else if` in one chain"),
+            )
+        }
+        ParseErrorType::TooManyFunctions => (
+            format!("the script has more than {} functions", cage::FUNCTIONS_MAX),
+            None,
+        ),
+        ParseErrorType::LiteralTooLarge(_, most) => {
+            (format!("a text or list in the script is longer than {most}"), None)
+        }
+        other if other.to_string().contains("typo of") => {
+            ("one `=` sets a value".to_owned(), hint("to compare, write `==`"))
+        }
+        ParseErrorType::BadInput(input) => (plain(&input.to_string()).replace('\'', "`"), None),
+        other => (plain(&other.to_string()).replace('\'', "`"), None),
+    }
+}
+
+/// A failed run, in plain words, with its line and column.
+pub(crate) fn plain_run_error(error: &EvalAltResult) -> (String, (usize, usize)) {
+    let at = error.position();
+    let at = (at.line().unwrap_or(0), at.position().unwrap_or(0));
+    let text = match error {
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => return inner_error(inner, at),
+        EvalAltResult::ErrorTooManyOperations(_) => {
+            format!(
+                "it took more than {} steps; is there a loop that does not end?",
+                cage::OPERATIONS_MAX
+            )
+        }
+        EvalAltResult::ErrorStackOverflow(_) => {
+            format!("functions call each other more than {} deep", cage::CALL_LEVELS_MAX)
+        }
+        EvalAltResult::ErrorTooManyVariables(_) => format!("it made more than {} variables", cage::VARIABLES_MAX),
+        EvalAltResult::ErrorDataTooLarge(..) => "a text, list or table grew over its limit".to_owned(),
+        EvalAltResult::ErrorVariableNotFound(name, _) if facts::find(name).is_some() => {
+            format!("a function sees only what it is given; pass `{name}` as a value")
+        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => format!("nothing is called `{name}` at this place"),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("nothing does `{}`", plain(call)),
+        EvalAltResult::ErrorAssignmentToConstant(name, _) => format!("`{name}` is a fact and cannot be changed"),
+        EvalAltResult::ErrorRuntime(said, _) => said.to_string(),
+        EvalAltResult::ErrorParsing(kind, _) => plain(&kind.to_string()),
+        other => {
+            let text = plain(&other.to_string());
+            text.rsplit_once(" (line ")
+                .map_or(text.clone(), |(text, _)| text.to_owned())
+        }
+    };
+    (text, at)
+}
+
+fn inner_error(inner: &EvalAltResult, outer_at: (usize, usize)) -> (String, (usize, usize)) {
+    let (text, at) = plain_run_error(inner);
+    (text, if at.0 == 0 { outer_at } else { at })
+}
+
+/// Parsers name types as programmers do.
+pub(crate) fn plain(text: &str) -> String {
+    const WORDS: [(&str, &str); 22] = [
+        ("ImmutableString", "text"),
+        ("&str | text | String", "text"),
+        ("alloc::string::String", "text"),
+        ("invalid type: ", "this is "),
+        ("a borrowed string", "text"),
+        ("string \"", "the text \""),
+        ("a string", "text"),
+        ("a sequence", "a list"),
+        ("sequence", "list"),
+        ("a map", "a table"),
+        ("integer `", "the number `"),
+        ("floating point `", "the number `"),
+        ("boolean `", "`"),
+        ("a boolean", "true or false"),
+        ("expected u32", "expected a whole number"),
+        ("expected struct ", "expected the table "),
+        ("unknown variant", "unknown word"),
+        ("unknown field", "unknown setting"),
+        ("missing field", "missing setting"),
+        ("duplicate field", "twice the setting"),
+        ("i64", "number"),
+        ("f64", "number with a fraction"),
+    ];
+    WORDS.iter().fold(text.to_owned(), |text, (programmer, person)| {
+        text.replace(programmer, person)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_finds_its_word_and_a_stranger_finds_none() {
+        let known = ["no_answer", "sale", "dnc", "not_interested"];
+        assert_eq!(nearest("no_awnser", &known), Some("no_answer"));
+        assert_eq!(nearest("Sael", &known), Some("sale"));
+        assert_eq!(nearest("interesting", &known), None);
+        assert_eq!(nearest("", &known), None);
+    }
+
+    #[test]
+    fn a_finding_reads_as_one_sentence() {
+        let finding = Finding::at("stop_redial.rhai", (3, 8), "unknown status `sael`").did_you_mean("sael", ["sale"]);
+        assert_eq!(
+            finding.to_string(),
+            "`stop_redial.rhai` line 3, column 8: unknown status `sael`; did you mean `sale`?"
+        );
+    }
+
+    #[test]
+    fn lines_and_columns_are_counted_in_letters_from_one() {
+        assert_eq!(position("אב\nגד", "אב\nג".len()), (2, 2));
+        assert_eq!(position("", 9), (1, 1));
+    }
+}

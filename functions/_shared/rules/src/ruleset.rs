@@ -1,0 +1,133 @@
+//! A rule set that may be used: read, checked, compiled once.
+//!
+//! Whoever holds one knows that its files are complete, its words consistent, and that every kind of call gets an
+//! answer. Where it came from and whether it is the active version is not known here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use redial_domain::RuleSetName;
+use rhai::AST;
+use sha2::{Digest, Sha256};
+
+use crate::facts::Fact;
+use crate::spec::{Spec, Status};
+use crate::{Finding, Script, check, trial};
+
+/// The file with statuses, words, intervals and first settings.
+pub const SPEC_FILE: &str = "ruleset.toml";
+
+/// The table of cases, for people and for the check before publishing. A set may be without.
+pub const CASES_FILE: &str = "cases.csv";
+
+/// A rule set of one version.
+pub struct RuleSet {
+    pub(crate) name: RuleSetName,
+    pub(crate) version: u32,
+    pub(crate) hash: String,
+    pub(crate) spec: Spec,
+    pub(crate) default_status: Status,
+    /// In the order of [`Script::ALL`].
+    pub(crate) scripts: [Compiled; 4],
+}
+
+/// One script, ready to run.
+pub(crate) struct Compiled {
+    pub(crate) ast: AST,
+    /// The facts that it names.
+    pub(crate) uses: Vec<&'static Fact>,
+    pub(crate) lines: usize,
+}
+
+impl RuleSet {
+    /// Reads, checks and compiles a rule set from its files by name: `ruleset.toml`, the four scripts and, if there,
+    /// `cases.csv`, which is only part of the hash here.
+    ///
+    /// # Errors
+    /// All that is wrong with it, as far as one fault does not hide the next.
+    pub fn from_files(
+        name: &RuleSetName,
+        version: u32,
+        files: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Finding>> {
+        let mut findings = check::files(files);
+        let spec = check::spec(name, files, &mut findings);
+        // Without the statuses nothing can be said about the words in scripts; their grammar can still be checked.
+        let scripts = Script::ALL.map(|script| check::script(script, files, spec.as_ref(), &mut findings));
+        let ([Some(a), Some(b), Some(c), Some(d)], Some(spec), true) = (scripts, spec, findings.is_empty()) else {
+            return Err(in_order(findings));
+        };
+        let Some(default_status) = spec.statuses.iter().find(|status| status.default).cloned() else {
+            return Err(vec![Finding::file(SPEC_FILE, "no status is the default")]);
+        };
+        let set = Self {
+            name: name.clone(),
+            version,
+            hash: hash(files),
+            spec,
+            default_status,
+            scripts: [a, b, c, d],
+        };
+        let findings = trial::every_kind_of_call(&set);
+        if findings.is_empty() {
+            Ok(set)
+        } else {
+            Err(in_order(findings))
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &RuleSetName {
+        &self.name
+    }
+
+    /// Its version; 0 is the built-in one.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The first 12 hex digits of the SHA-256 of its files' names and contents.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// What `ruleset.toml` says.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The status of new leads.
+    pub fn default_status(&self) -> &Status {
+        &self.default_status
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RuleSet({} version {} {})", self.name, self.version, self.hash)
+    }
+}
+
+/// Lengths are hashed too, so that text cannot wander from one file into the next unseen.
+fn hash(files: &BTreeMap<String, String>) -> String {
+    let mut sha = Sha256::new();
+    for (name, text) in files {
+        for part in [name, text] {
+            sha.update((part.len() as u64).to_be_bytes());
+            sha.update(part.as_bytes());
+        }
+    }
+    hex::encode(&sha.finalize()[..6])
+}
+
+fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let place = |file: &str| {
+        Script::ALL
+            .iter()
+            .position(|script| script.file() == file)
+            .map_or(0, |at| at + 1)
+    };
+    findings.sort_by_key(|finding| (place(&finding.file), finding.line, finding.column));
+    findings.dedup();
+    findings
+}

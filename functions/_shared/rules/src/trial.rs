@@ -1,0 +1,127 @@
+//! Runs a new rule set over every kind of call before anybody uses it: each outcome with each disposition,
+//! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
+
+use chrono::DateTime;
+use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
+
+use crate::facts::View;
+use crate::meaning::Meaning;
+use crate::spec::Status;
+use crate::{Finding, RuleError, RuleSet, Script, cage};
+
+/// Steps of all runs together. The shipped sets take about 27,000; a set of dear scripts is tried as far as this goes,
+/// so that checking a rule set takes seconds at most, whatever is in it.
+const TRIAL_STEPS_MAX: u64 = 300_000;
+
+/// All that fails, at most one finding for each script: an endless loop is met once, not a thousand times.
+pub(crate) fn every_kind_of_call(set: &RuleSet) -> Vec<Finding> {
+    let mut steps = 0;
+    let mut findings = Vec::new();
+    for script in Script::ALL {
+        for (facts, disposition, status) in calls(set) {
+            if steps > TRIAL_STEPS_MAX {
+                return findings;
+            }
+            let tried = ask(set, script, &facts, disposition, status);
+            steps += cage::last_steps();
+            if let Err(error) = tried {
+                findings.push(finding(&error, facts.outcome, disposition, status));
+                break;
+            }
+        }
+    }
+    findings
+}
+
+/// Each outcome, in its variants, with each disposition for a new lead; and each disposition at each status.
+fn calls(set: &RuleSet) -> impl Iterator<Item = (Facts, Disposition, &Status)> {
+    let new = Outcome::ALL.into_iter().flat_map(variants).flat_map(move |facts| {
+        Disposition::ALL
+            .into_iter()
+            .map(move |disposition| (facts.clone(), disposition, &set.default_status))
+    });
+    let known = set.spec.statuses.iter().flat_map(|status| {
+        Disposition::ALL
+            .into_iter()
+            .map(move |disposition| (Facts::ended(Outcome::NoAnswer), disposition, status))
+    });
+    new.chain(known)
+}
+
+/// One outcome in the forms that rules tell apart.
+fn variants(outcome: Outcome) -> Vec<Facts> {
+    let plain = Facts::ended(outcome);
+    let callback = Facts {
+        callback_requested: true,
+        ..plain.clone()
+    };
+    let promised = Facts {
+        callback_at: Some(DateTime::UNIX_EPOCH),
+        ..callback.clone()
+    };
+    let connected = Facts {
+        transfer: Transfer::Connected,
+        talk_s: Some(60),
+        ..plain.clone()
+    };
+    let bad_number = Facts {
+        failure: Some(FailureClass::BadNumber),
+        ..plain.clone()
+    };
+    if outcome == Outcome::Failed {
+        vec![plain, callback, promised, bad_number]
+    } else {
+        vec![plain, callback, promised, connected]
+    }
+}
+
+fn ask(
+    set: &RuleSet,
+    script: Script,
+    facts: &Facts,
+    disposition: Disposition,
+    status: &Status,
+) -> Result<(), RuleError> {
+    let name: StatusName = status.name.clone();
+    let rule = RuleFacts {
+        facts,
+        kind: EventKind::Ended,
+        direction: Direction::Outbound,
+        status: &name,
+        known: disposition,
+        attempts: 1,
+        attempts_today: 1,
+        intervals_min: None,
+        ended_at: DateTime::UNIX_EPOCH,
+    };
+    let (word, outcome) = (String::new(), facts.outcome);
+    let meaning = Meaning {
+        word,
+        word_is_unknown: false,
+        outcome,
+        disposition,
+        floor: disposition,
+    };
+    let mut view = View {
+        rule: &rule,
+        word: "",
+        outcome,
+        disposition,
+        status,
+    };
+    let answer = set.ask(&cage::COUNTING, script, &view)?;
+    match script {
+        Script::OutcomeToStatus | Script::AutoStatus => {
+            set.apply_status(script, &answer, &meaning, &mut view).map(|_| ())
+        }
+        Script::StopRedial => Ok(()),
+        Script::RedialInterval => set.next_wish(&answer, &rule).map(|_| ()),
+    }
+}
+
+fn finding(error: &RuleError, outcome: Outcome, disposition: Disposition, status: &Status) -> Finding {
+    let (outcome, disposition, status) = (outcome.as_str(), disposition.as_str(), &status.name);
+    Finding::at(error.script.file(), (error.line, 0), error.message.clone()).hint(format!(
+        "tried with outcome `{outcome}`, disposition `{disposition}` and status `{status}`"
+    ))
+}

@@ -1,0 +1,1 @@
+//! Checks once more, reserves the line and places the call.

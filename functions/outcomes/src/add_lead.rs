@@ -1,0 +1,32 @@
+//! A CRM's new lead, from its webhook to the queue.
+
+use redial_aws::App;
+use redial_aws::intake::{Intake, IntakeError, take_in};
+use redial_domain::{Actor, CampaignId, Profile, Role, find_explicit_stop};
+use redial_telephony::NewLead;
+
+/// Takes a lead in, in the name of the CRM. A lead that comes with a do-not-call status marks the phone first.
+pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lead: NewLead) -> Result<(), IntakeError> {
+    if find_explicit_stop(lead.status_word.as_deref(), &[]).is_some() {
+        app.table.mark_do_not_call(&lead.phone, app.clock.now(), &format!("{source}:status")).await?;
+    }
+    let intake = Intake {
+        phone: lead.phone,
+        state_code: lead.state,
+        postal_code: lead.postal_code,
+        profile: Profile {
+            first_name: lead.first_name,
+            last_name: lead.last_name,
+            email: lead.email,
+            city: lead.city,
+            source: Some(source.to_owned()),
+            crm_id: lead.crm_id,
+            crm_list_id: lead.list_id,
+            custom: lead.custom,
+        },
+    };
+    let actor = Actor { name: source.to_owned(), role: Role::Webhook };
+    let taken = take_in(app, campaign, intake, actor).await?;
+    tracing::info!(lead.id = %taken.lead, lead.created = taken.created, lead.claimed = taken.claimed, "lead from {source}");
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! What a call changes: the lead, the attempt and the ledger as they become. No writes here.
+
+use chrono::{DateTime, Utc};
+use redial_aws::attempts::LedgerEffects;
+use redial_domain::{
+    Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
+    Ledger, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, SubjectStop, next_step,
+};
+use redial_rules::{RuleError, RuleSet};
+
+/// A disposition word as it came, kept to this length: the attempt is one write unit.
+const WORD_MAX: usize = 40;
+/// A rule's message, kept to this length.
+const PROBLEM_MAX: usize = 200;
+
+/// One call to decide on.
+pub(crate) struct Case<'a> {
+    pub(crate) attempt: &'a AttemptId,
+    pub(crate) end: AttemptEnd,
+    pub(crate) slot: Option<String>,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) event: &'a CallEvent,
+    pub(crate) campaign: &'a Campaign,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) now: DateTime<Utc>,
+}
+
+/// What it becomes.
+pub(crate) struct Decided {
+    pub(crate) attempt: Attempt,
+    pub(crate) lead: Option<Lead>,
+    pub(crate) effects: LedgerEffects,
+    pub(crate) stop: Option<StopScope>,
+    pub(crate) parked: bool,
+}
+
+impl Case<'_> {
+    fn counts(&self) -> bool {
+        self.event.direction == Direction::Outbound && self.event.facts.may_have_rung
+    }
+
+    /// The lead with this call counted, before anything is decided.
+    fn counted(&self, lead: &Lead) -> Lead {
+        let facts = &self.event.facts;
+        let mut lead = lead.clone();
+        if self.event.direction == Direction::Inbound {
+            return lead;
+        }
+        if self.counts() {
+            let date = self.campaign.window.date_of(self.started_at);
+            lead.attempts += 1;
+            lead.today = Some(DayCount { date, n: lead.attempts_on(date) + 1 });
+            lead.refusals = 0;
+        } else {
+            lead.refusals += 1;
+        }
+        lead.outcomes.push(facts.outcome);
+        let surplus = lead.outcomes.len().saturating_sub(OUTCOMES_KEPT);
+        lead.outcomes.drain(..surplus);
+        lead.last_call_id.clone_from(&self.event.call_id);
+        lead.last_call_at = Some(self.started_at);
+        lead.last_attempt = Some(self.attempt.clone());
+        lead
+    }
+
+    fn limits(&self) -> Limits<'_> {
+        let date = self.campaign.window.date_of(self.now);
+        let today = self.ledger.calls_on(date, &self.campaign.window);
+        let given_back = u32::from(!self.counts() && self.event.direction == Direction::Outbound && self.ledger.holds(self.attempt));
+        Limits {
+            window: &self.campaign.window,
+            attempts_per_day_max: self.campaign.attempts_per_day_max,
+            attempts_total_max: self.campaign.attempts_total_max,
+            phone_calls_today: today.saturating_sub(given_back),
+            last_start: self.ledger.last_start(),
+        }
+    }
+
+    fn ask(&self, rules: &RuleSet, lead: &Lead, known: Disposition, kind: redial_domain::EventKind) -> Result<RuleAnswer, RuleError> {
+        let date = self.campaign.window.date_of(self.started_at);
+        rules.decide(&RuleFacts {
+            facts: &self.event.facts,
+            kind,
+            direction: self.event.direction,
+            status: &lead.status,
+            known,
+            attempts: lead.attempts,
+            attempts_today: lead.attempts_on(date),
+            intervals_min: self.campaign.intervals_min.as_deref(),
+            ended_at: self.event.facts.ended_at.unwrap_or(self.now),
+        })
+    }
+
+    /// The end of a call.
+    pub(crate) fn finish(&self, rules: Result<&RuleSet, String>, lead: Option<&Lead>) -> Decided {
+        let facts = &self.event.facts;
+        let mut attempt = Attempt {
+            id: self.attempt.clone(),
+            lead: lead.map_or_else(|| unknown_lead(self), |lead| lead.id.clone()),
+            campaign: self.campaign.id.clone(),
+            provider: self.event.provider.clone(),
+            call_id: self.event.call_id.clone(),
+            direction: self.event.direction,
+            end: self.end,
+            started_at: self.started_at,
+            ended_at: facts.ended_at.unwrap_or(self.now),
+            date: self.campaign.window.date_of(self.started_at),
+            outcome: facts.outcome,
+            disposition: Disposition::Unknown,
+            word: facts.disposition_word.as_deref().map(|word| cut(word, WORD_MAX)),
+            word_unknown: false,
+            talk_s: facts.talk_s,
+            transfer: facts.transfer,
+            failure: facts.failure,
+            counted: self.counts(),
+            slot: self.slot.clone(),
+            decision: None,
+            problem: None,
+        };
+        let mut effects = LedgerEffects::default();
+        if facts.stop.is_some() {
+            effects.dnc_at = Some(self.now);
+            attempt.disposition = Disposition::Dnc;
+        }
+        if self.event.direction == Direction::Outbound {
+            if self.ledger.holds(self.attempt) {
+                effects.starts = (!self.counts()).then(|| self.ledger.starts_without(self.started_at));
+            } else if self.counts() {
+                // Its start was given back, and yet it rang: it counts.
+                effects.starts = Some(self.ledger.starts_with(self.started_at, &self.campaign.subject));
+            }
+        }
+        let Some(lead) = lead else { return Decided { attempt, lead: None, effects, stop: None, parked: false } };
+        let counted = self.counted(lead);
+        let answered = rules.and_then(|rules| self.ask(rules, &counted, Disposition::Unknown, self.event.kind).map_err(|error| error.to_string()));
+        match answered {
+            Ok(answer) => {
+                let step = next_step(&counted, self.event, &answer, &self.limits(), self.now);
+                attempt.outcome = answer.outcome;
+                attempt.disposition = attempt.disposition.max(answer.disposition);
+                attempt.word_unknown = answer.unknown_word.is_some();
+                self.effects_of(&step, &mut effects);
+                let moved = moved(counted, &step, self.now);
+                attempt.decision = Some(decision(&answer, &lead.status, &moved, step.stop));
+                Decided { attempt, lead: Some(moved), effects, stop: step.stop, parked: false }
+            }
+            Err(problem) => {
+                attempt.problem = Some(cut(&problem, PROBLEM_MAX));
+                let mut parked = counted;
+                parked.version += 1;
+                parked.updated_at = self.now;
+                if parked.state.waits() {
+                    // Facts commit, the line is free, nobody is dialed on a guess (R7).
+                    parked.state = if facts.stop.is_some() { LeadState::Completed } else { LeadState::Parked };
+                    parked.next_at = None;
+                    parked.reason = Some("rule_failed".to_owned());
+                }
+                let stop = facts.stop.is_some().then_some(StopScope::Phone);
+                Decided { attempt, lead: Some(parked), effects, stop, parked: true }
+            }
+        }
+    }
+
+    /// Later news about a call that is finished. None when it changes nothing about the lead.
+    pub(crate) fn later(&self, rules: &RuleSet, before: &Attempt, lead: Option<&Lead>) -> Result<(RuleAnswer, Option<(Lead, Step)>), RuleError> {
+        let fallback = rules.default_status().name.clone();
+        let status = lead.map_or(&fallback, |lead| &lead.status);
+        let blank;
+        let asked = match lead {
+            Some(lead) => lead,
+            None => {
+                blank = status.clone();
+                return Ok((self.ask_without_lead(rules, &blank, before)?, None));
+            }
+        };
+        let answer = self.ask(rules, asked, before.disposition, redial_domain::EventKind::Later)?;
+        let event = CallEvent { kind: redial_domain::EventKind::Later, ..self.event.clone() };
+        let step = next_step(asked, &event, &answer, &self.limits(), self.now);
+        let is_newest = asked.last_attempt.as_ref() == Some(&before.id) || before.direction == Direction::Inbound;
+        if !is_newest && step.stop.is_none() {
+            return Ok((answer, None));
+        }
+        let after = moved(asked.clone(), &step, self.now);
+        let changes = after.status != asked.status || after.state != asked.state || after.next_at != asked.next_at;
+        Ok((answer, changes.then_some((after, step))))
+    }
+
+    fn ask_without_lead(&self, rules: &RuleSet, status: &StatusName, before: &Attempt) -> Result<RuleAnswer, RuleError> {
+        rules.decide(&RuleFacts {
+            facts: &self.event.facts,
+            kind: redial_domain::EventKind::Later,
+            direction: self.event.direction,
+            status,
+            known: before.disposition,
+            attempts: 1,
+            attempts_today: 1,
+            intervals_min: None,
+            ended_at: before.ended_at,
+        })
+    }
+
+    /// What a step changes in the ledger.
+    pub(crate) fn effects_of(&self, step: &Step, effects: &mut LedgerEffects) {
+        effects.hold_until = step.hold_until;
+        effects.bad_at = step.bad_number.then_some(self.now);
+        match step.stop {
+            Some(StopScope::Phone) => effects.dnc_at = Some(self.now),
+            Some(StopScope::Subject) => {
+                let stop = SubjectStop { at: self.now, by: self.attempt.to_string() };
+                effects.subject_stop = Some((self.campaign.subject.clone(), stop));
+            }
+            Some(StopScope::Lead) | None => {}
+        }
+    }
+}
+
+/// The lead after a step.
+fn moved(mut lead: Lead, step: &Step, now: DateTime<Utc>) -> Lead {
+    if lead.status != step.status {
+        lead.status = step.status.clone();
+        lead.status_at = now;
+    }
+    lead.version += 1;
+    lead.updated_at = now;
+    lead.state = step.state;
+    lead.reason = Some(step.reason.to_owned());
+    match step.next {
+        Next::Keep => {}
+        Next::At(at, lane) => {
+            lead.next_at = Some(at);
+            lead.lane = lane;
+            lead.callback_at = step.callback_at;
+        }
+        Next::Never => {
+            lead.next_at = None;
+            lead.callback_at = None;
+        }
+    }
+    lead
+}
+
+/// The record of a decision.
+pub(crate) fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Option<StopScope>) -> Decision {
+    Decision {
+        trace: answer.trace.clone(),
+        from: from.clone(),
+        to: lead.status.clone(),
+        state: lead.state,
+        next_at: lead.next_at,
+        stop,
+    }
+}
+
+fn unknown_lead(case: &Case<'_>) -> redial_domain::LeadId {
+    let named = case.event.ours.lead.clone().or_else(|| case.ledger.inflight.as_ref().map(|inflight| inflight.lead.clone()));
+    named.unwrap_or_else(|| match redial_domain::LeadId::parse("unknown") {
+        Ok(id) => id,
+        Err(error) => unreachable!("a plain word is an id: {error}"),
+    })
+}
+
+fn cut(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
+}
+

@@ -1,0 +1,15 @@
+//! The `outcomes` Lambda: see `apply_outcome.rs` for what it does.
+
+// The SDK's futures nest deeper than the compiler follows by default.
+#![recursion_limit = "256"]
+
+use redial_aws::lambda;
+use redial_outcomes::Handler;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let app = lambda::start().await?;
+    let handler = Handler::new(app.clone()).await?;
+    let handler = &handler;
+    lambda::run("outcomes", app, |event| async move { handler.handle(event).await }).await
+}

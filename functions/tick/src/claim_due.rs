@@ -1,0 +1,231 @@
+//! Claims what is due in one part of a campaign's queue.
+//!
+//! Data flow: switches and calling hours, once for all → slots (tokens whose claim has ended are freed after a look at
+//! the ledger) → how many may be claimed → heads of the lanes, by time: promises first, then leads never called, then
+//! the ladder, which is never left without a tenth → gate per lead → claimed and sent, or moved on with its reason, so
+//! that a lead that may not be called never stands in front of one that may.
+//!
+//! Work is bounded by named limits, and what is read depends on what is due, never on what waits.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use redial_aws::App;
+use redial_aws::claim::{ClaimError, claim};
+use redial_aws::keys;
+use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
+use redial_aws::messages::TickMessage;
+use redial_aws::slots::{CLOCK_MARGIN, SlotItem};
+use redial_aws::table::{Key, text};
+use redial_domain::{
+    Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
+    WaitReason, gate,
+};
+
+/// Keys read from a lane at once: enough for four slot items, one read unit or two.
+const PAGE: i32 = 50;
+/// Pages read from one lane in one run. Leads that the gate refuses are moved on, so the next run starts behind them.
+const PAGES_MAX: usize = 10;
+/// A second look at a shard with due leads and no free slot comes after this many seconds.
+const REARM_S: i32 = 5;
+/// Of the free slots, one in this many is kept for the last lane, so that it does not starve.
+const LADDER_SHARE: usize = 10;
+/// Longest sleep for a reason that a person can lift.
+const OPERATOR_SLEEP: TimeDelta = TimeDelta::minutes(15);
+
+/// What a run did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Looked {
+    pub(crate) claimed: usize,
+    pub(crate) moved: usize,
+}
+
+pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<Looked, ClaimError> {
+    let Some(reading) = app.table.campaign_switches(id).await? else { return Ok(Looked::default()) };
+    let Some(campaign) = app.campaign(id, reading.campaign_version).await? else { return Ok(Looked::default()) };
+    let switches = reading.switches;
+    let now = app.clock.now();
+    let closed = !switches.enabled
+        || !switches.running
+        || switches.campaign != CampaignStatus::Running
+        || !campaign.window.is_open(now, Campaign::CLOSING_MARGIN);
+    if closed {
+        // Nobody is moved: a hundred thousand leads stay due and go on at the opening.
+        return Ok(Looked::default());
+    }
+    let account_closed_until = app.table.account_closed_until(&campaign.voice.provider).await?;
+    if account_closed_until.is_some_and(|until| until > now) {
+        return Ok(Looked::default());
+    }
+    let owner = Owner::from(id);
+    let slots = app.table.slots(&owner, shard).await?;
+    let slots = free_ended_claims(app, &owner, shard, slots).await?;
+    let free: usize = slots.iter().map(|slot| slot.free(now) as usize).sum();
+
+    let mut looked = Looked::default();
+    let mut open = Vec::new();
+    let mut more_due = false;
+    for lane in Lane::ALL {
+        let kept_for_ladder = if lane == Lane::Ladder { 0 } else { free / LADDER_SHARE };
+        let budget = free.saturating_sub(kept_for_ladder + open.len());
+        let heads = Heads { app, campaign: &campaign, shard, lane, slots: &slots, switches };
+        let found = heads.find(budget).await?;
+        looked.moved += found.moved;
+        more_due |= found.more;
+        open.extend(found.open);
+    }
+    looked.claimed = claim(app, &campaign, shard, &open, slots.clone()).await?;
+    if more_due && let Some(first) = slots.first() {
+        rearm(app, &campaign, &owner, shard, first, now).await?;
+    }
+    Ok(looked)
+}
+
+/// The head of one lane.
+struct Heads<'a> {
+    app: &'a App,
+    campaign: &'a Campaign,
+    shard: u32,
+    lane: Lane,
+    slots: &'a [SlotItem],
+    switches: Switches,
+}
+
+#[derive(Default)]
+struct Found {
+    open: Vec<Lead>,
+    moved: usize,
+    /// Due leads were left for the next look.
+    more: bool,
+}
+
+impl Heads<'_> {
+    /// Due leads that may be called, at most `budget`, in the order of their time. With no budget it only looks whether
+    /// anybody is due.
+    async fn find(&self, budget: usize) -> Result<Found, ClaimError> {
+        let line = keys::queue_line(&Owner::from(&self.campaign.id), self.lane, self.shard);
+        let upto = format!("{}~", keys::time(self.app.clock.now()));
+        let mut found = Found::default();
+        let mut after: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let limit = if budget == 0 { i32::try_from(self.held()).unwrap_or(PAGE) + 1 } else { PAGE };
+            let page = self.app.table.queue_page(&line, after.as_deref(), &upto, limit).await?;
+            let due: Vec<_> = page
+                .items
+                .iter()
+                .filter_map(|item| phone_and_campaign(&Key::of(item)?))
+                .filter(|(phone, _)| !self.slots.iter().any(|slot| slot.tokens.contains_key(phone)))
+                .collect();
+            if budget == 0 {
+                found.more = !due.is_empty();
+                return Ok(found);
+            }
+            let now = self.app.clock.now();
+            for both in self.app.table.leads_and_ledgers(&due, now).await? {
+                if found.open.len() == budget {
+                    found.more = true;
+                    return Ok(found);
+                }
+                self.judge(both, &mut found).await?;
+            }
+            match page.items.last().and_then(|item| text(item, "q_sk")) {
+                Some(last) if page.next.is_some() => after = Some(last.to_owned()),
+                // An index page may be empty and yet have a next one; the next tick reads it from the start.
+                _ => return Ok(found),
+            }
+            if found.open.len() == budget {
+                found.more = true;
+                return Ok(found);
+            }
+        }
+        found.more = true;
+        Ok(found)
+    }
+
+    /// Tokens held: that many due leads at the head may be claimed ones.
+    fn held(&self) -> usize {
+        self.slots.iter().map(|slot| slot.tokens.len()).sum()
+    }
+
+    async fn judge(&self, both: LeadAndLedger, found: &mut Found) -> Result<(), ClaimError> {
+        let LeadAndLedger { lead, ledger } = both;
+        let now = self.app.clock.now();
+        let input = GateInput {
+            lead: &lead,
+            ledger: &ledger,
+            campaign: self.campaign,
+            switches: self.switches,
+            account_closed_until: None,
+            now,
+        };
+        match gate(&input) {
+            Gate::Open => found.open.push(lead),
+            // The index was older than the lead: it is in its right place already.
+            Gate::Wait { reason: WaitReason::NotDue, .. } => {}
+            refused => {
+                if move_on(self.app, lead, &refused, now).await? {
+                    found.moved += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves a lead that the gate refused to its next possible time, or out of the queue.
+async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> Result<bool, ClaimError> {
+    let seen = lead.version;
+    let mut moved = Lead { version: seen + 1, updated_at: now, ..lead };
+    match refused {
+        Gate::Open => return Ok(false),
+        Gate::Wait { reason, until } => {
+            let operators = matches!(reason, WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. });
+            moved.next_at = Some(if operators { (*until).min(now + OPERATOR_SLEEP) } else { *until });
+            moved.reason = Some(reason.code().to_owned());
+            if matches!(reason, WaitReason::DailyCap { .. }) && moved.state == LeadState::Pending {
+                moved.state = LeadState::DailyMaxReached;
+            }
+        }
+        Gate::Closed { reason } => {
+            moved.next_at = None;
+            moved.reason = Some(reason.code().to_owned());
+            moved.state = match reason {
+                redial_domain::ClosedReason::TotalCap { .. } => LeadState::MaxAttempts,
+                redial_domain::ClosedReason::NeverOpens => LeadState::Parked,
+                redial_domain::ClosedReason::State { state } => *state,
+                _ => LeadState::Completed,
+            };
+        }
+    }
+    let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
+    Ok(app.table.move_lead(&moved, seen, retention_days).await?)
+}
+
+/// Frees tokens whose claim has ended, once a consistent look at the ledger shows that no call came of them. What is in
+/// flight keeps its slot, however long it talks.
+async fn free_ended_claims(app: &App, owner: &Owner, shard: u32, mut slots: Vec<SlotItem>) -> Result<Vec<SlotItem>, ClaimError> {
+    let now = app.clock.now();
+    for slot in &mut slots {
+        let ended: Vec<_> = slot
+            .tokens
+            .iter()
+            .filter(|(_, token)| token.claim_until + CLOCK_MARGIN < now)
+            .map(|(phone, token)| (phone.clone(), token.clone()))
+            .collect();
+        for (phone, token) in ended {
+            if app.table.ledger(&phone).await?.holds(&token.attempt) {
+                continue;
+            }
+            app.table.free_token(owner, shard, slot.n, &phone, &token).await?;
+            slot.tokens.remove(&phone);
+        }
+    }
+    Ok(slots)
+}
+
+async fn rearm(app: &App, campaign: &Campaign, owner: &Owner, shard: u32, slot: &SlotItem, now: DateTime<Utc>) -> Result<(), ClaimError> {
+    let again = now + TimeDelta::seconds(i64::from(REARM_S));
+    if app.table.arm(owner, shard, slot, again, now).await? {
+        let ask = TickMessage { v: SCHEMA_VERSION, campaign: campaign.id.clone(), shard, asked_at: again };
+        app.queues.tick(&[(ask, REARM_S)]).await?;
+    }
+    Ok(())
+}
