@@ -1,1 +1,78 @@
-fn main() {}
+//! The `redial` command: one file per subcommand, all printing through `print`.
+
+// The SDK's futures nest deeper than the compiler follows by default.
+#![recursion_limit = "256"]
+
+mod failure;
+mod keys;
+mod keys_create;
+mod keys_list;
+mod keys_revoke;
+mod local;
+mod log;
+mod print;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Calls sales leads again, by rule and by law, until they buy or ask not to be called.
+#[derive(Debug, Parser)]
+#[command(name = "redial", version, propagate_version = false)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Local(local::Local),
+    Keys(keys::Keys),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Bad arguments end here, with a usage message and exit code 2.
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Local(local) => local::run(local).await,
+        Command::Keys(keys) => keys::run(keys).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            print::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_usage_error() {
+        for bad in [
+            "redial local --speed 0",
+            "redial local --speed fast",
+            "redial local --now yesterday",
+            "redial local --port 70000",
+            "redial local --phones loud",
+            "redial keys create --name x --role king",
+            "redial keys create --role agent",
+            "redial keys list --local --endpoint http://127.0.0.1:8000",
+            "redial nothing",
+        ] {
+            let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{bad}");
+        }
+    }
+}

@@ -52,9 +52,12 @@ impl Activity {
     /// Something named `name` runs until the guard is dropped.
     #[must_use]
     pub fn begin(&self, name: &str) -> Running {
-        *self.shared.running().entry(name.to_owned()).or_default() += 1;
+        // Held over all three, so that `if_still_quiet` sees a beginning whole or not at all.
+        let mut running = self.shared.running();
+        *running.entry(name.to_owned()).or_default() += 1;
         self.shared.begun.send_modify(|count| *count = count.wrapping_add(1));
         self.shared.total.send_modify(|total| *total += 1);
+        drop(running);
         Running {
             shared: Arc::clone(&self.shared),
             name: name.to_owned(),
@@ -74,6 +77,17 @@ impl Activity {
     /// Sees every beginning.
     pub fn subscribe_begun(&self) -> watch::Receiver<u64> {
         self.shared.begun.subscribe()
+    }
+
+    /// Does something while nothing can begin, if nothing runs and nothing has begun since the count of beginnings was
+    /// `begun`. Answers whether it did. `act` must not begin anything.
+    pub fn if_still_quiet(&self, begun: u64, act: impl FnOnce()) -> bool {
+        let _nothing_begins = self.shared.running();
+        let quiet = self.count() == 0 && self.begun() == begun;
+        if quiet {
+            act();
+        }
+        quiet
     }
 
     /// What runs, and how many of each.
@@ -133,5 +147,18 @@ mod tests {
         assert!(activity.quiet().now_or_never().is_some());
         assert!(activity.running().is_empty());
         assert_eq!(activity.begun(), 2);
+    }
+
+    #[test]
+    fn what_needs_quiet_is_not_done_once_something_began() {
+        let activity = Activity::new();
+        let mut done = 0;
+        let begun = activity.begun();
+        assert!(activity.if_still_quiet(begun, || done += 1));
+        drop(activity.begin("request"));
+        assert!(!activity.if_still_quiet(begun, || done += 1));
+        let _running = activity.begin("request");
+        assert!(!activity.if_still_quiet(activity.begun(), || done += 1));
+        assert_eq!(done, 1);
     }
 }

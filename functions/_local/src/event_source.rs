@@ -12,7 +12,10 @@ use aws_sdk_sqs::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 use crate::{
     activity::Activity,
@@ -60,15 +63,29 @@ impl fmt::Debug for EventSource {
 impl EventSource {
     /// Polls and invokes until dropped; invocations end with it, as by a crash.
     pub async fn run(self) {
+        let (_never, stop) = watch::channel(false);
+        self.run_until(stop).await;
+    }
+
+    /// Polls and invokes until `stop` becomes true, then lets the invocations that run come to their end. When dropped,
+    /// they end with it.
+    pub async fn run_until(self, mut stop: watch::Receiver<bool>) {
         let source = Arc::new(self);
         let slots = Arc::new(Semaphore::new(source.max_concurrency.max(1)));
         let mut invocations = JoinSet::new();
         loop {
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                return;
+            let next = async {
+                // The semaphore is never closed.
+                let slot = Arc::clone(&slots).acquire_owned().await.ok();
+                (slot, source.engine.wait_visible(&source.queue).await)
             };
-            if let Err(error) = source.engine.wait_visible(&source.queue).await {
+            let (slot, visible) = tokio::select! {
+                biased;
+                // Ends with its sender too.
+                _ = stop.wait_for(|stop| *stop) => break,
+                next = next => next,
+            };
+            if let Err(error) = visible {
                 tracing::error!(queue = source.queue, "event source cannot see its queue: {error}");
                 tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
@@ -93,6 +110,7 @@ impl EventSource {
             }
             while invocations.try_join_next().is_some() {}
         }
+        while invocations.join_next().await.is_some() {}
     }
 
     async fn receive(&self) -> Result<Vec<Message>, String> {

@@ -86,7 +86,7 @@ async fn no_local_route() -> Response {
 pub fn error(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
     (
         status,
-        axum::Json(json!({ "code": code, "message": message, "hint": hint })),
+        axum::Json(json!({ "success": false, "code": code, "message": message, "hint": hint })),
     )
         .into_response()
 }

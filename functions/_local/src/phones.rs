@@ -267,6 +267,16 @@ impl Phones {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// How many calls were ever accepted; cheap.
+    pub fn placed(&self) -> Result<u64, PhonesError> {
+        let placed = self
+            .db()
+            .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'calls'")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(placed.unwrap_or(0))
+    }
+
     /// How many calls went which way so far; calls that go on count under `in_progress`.
     pub fn outcome_counts(&self) -> Result<BTreeMap<String, u64>, PhonesError> {
         let now = self.shared.clock.now().timestamp_millis();

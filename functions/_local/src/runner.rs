@@ -117,6 +117,11 @@ impl Machine {
 
     /// Waits until nothing runs and nothing is due at this instant.
     pub async fn settle(&self) -> Result<(), RunnerError> {
+        self.settle_at().await.map(|_| ())
+    }
+
+    /// As [`Self::settle`]; answers how many things had begun when it was quiet.
+    async fn settle_at(&self) -> Result<u64, RunnerError> {
         let begun_before = self.activity.begun();
         let mut last_begun = begun_before;
         let mut last_progress = Instant::now();
@@ -127,7 +132,7 @@ impl Machine {
             let begun = self.activity.begun();
             let remaining = self.remaining()?;
             if remaining.is_empty() && self.activity.count() == 0 && self.activity.begun() == begun {
-                return Ok(());
+                return Ok(begun);
             }
             if begun != last_begun {
                 last_begun = begun;
@@ -151,6 +156,12 @@ impl Machine {
         }
     }
 
+    /// As [`Self::settle`], while nobody else lets time pass.
+    pub async fn settle_standing(&self) -> Result<(), RunnerError> {
+        let _stepping = self.stepping.lock().await;
+        self.settle().await
+    }
+
     /// Lets `duration` pass, doing everything that is due in its order, and settles at the end.
     pub async fn advance(&self, duration: TimeDelta) -> Result<(), RunnerError> {
         let _stepping = self.stepping.lock().await;
@@ -161,13 +172,13 @@ impl Machine {
     /// Lets time pass until `target`; what is due within `grain` of each other is done together.
     async fn step_to(&self, target: DateTime<Utc>, grain: TimeDelta) -> Result<(), RunnerError> {
         for _jump in 0..JUMPS_MAX {
-            self.settle().await?;
-            match self.next_due()? {
-                Some(due) if due <= target => self.clock.advance_to((due + grain).min(target)),
-                _ => {
-                    self.clock.advance_to(target);
-                    return self.settle().await;
-                }
+            let begun = self.settle_at().await?;
+            let due = self.next_due()?.filter(|due| *due <= target);
+            let to = due.map_or(target, |due| (due + grain).min(target));
+            // A request from outside may begin at any moment; what has begun never sees time jump under it.
+            let jumped = self.activity.if_still_quiet(begun, || self.clock.advance_to(to));
+            if jumped && due.is_none() {
+                return self.settle().await;
             }
         }
         Err(RunnerError::TooFar)

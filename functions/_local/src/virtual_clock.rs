@@ -3,7 +3,8 @@
 //! It knows nothing of what is due; the runner decides how far to step. It never goes backwards.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -20,6 +21,16 @@ pub struct VirtualClock {
 struct Inner {
     mode: Mutex<Mode>,
     jumps: watch::Sender<u64>,
+    journal: OnceLock<Journal>,
+}
+
+/// Told of every jump before anybody can see it, so that a restart never goes back behind it.
+struct Journal(Box<dyn Fn(DateTime<Utc>) + Send + Sync>);
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Journal")
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +64,14 @@ impl VirtualClock {
             inner: Arc::new(Inner {
                 mode: Mutex::new(mode),
                 jumps: watch::Sender::new(0),
+                journal: OnceLock::new(),
             }),
         }
+    }
+
+    /// Tells `journal` of every jump from now on, before it is made. Only the first journal is kept.
+    pub fn keep_in(&self, journal: impl Fn(DateTime<Utc>) + Send + Sync + 'static) {
+        let _ = self.inner.journal.set(Journal(Box::new(journal)));
     }
 
     /// The time on this clock.
@@ -74,6 +91,9 @@ impl VirtualClock {
             let now = mode.now();
             if time <= now {
                 return;
+            }
+            if let Some(journal) = self.inner.journal.get() {
+                (journal.0)(time);
             }
             match &mut *mode {
                 Mode::Flowing { ahead } => *ahead += time - now,
@@ -141,7 +161,7 @@ impl Mode {
     clippy::disallowed_methods,
     reason = "the adapter through which the local machine asks the system's time"
 )]
-fn system_now() -> DateTime<Utc> {
+pub(crate) fn system_now() -> DateTime<Utc> {
     Utc::now()
 }
 

@@ -1,1 +1,17 @@
-//! The REST API.
+//! The REST API for people and their tools.
+
+mod add_lead;
+mod campaign_api;
+mod campaign_fields;
+mod cursor;
+mod handler;
+mod queue_config;
+mod queue_lead;
+mod queue_records;
+mod queue_status;
+mod queue_switches;
+mod request;
+mod show_lead;
+mod still_placing;
+
+pub use handler::Handler;

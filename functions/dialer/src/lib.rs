@@ -1,1 +1,6 @@
 //! Checks once more, reserves the line and places the call.
+
+mod handler;
+mod place_call;
+
+pub use handler::Handler;

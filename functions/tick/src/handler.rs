@@ -53,7 +53,7 @@ impl Handler {
         ensure_defaults(&self.app).await?;
         let every = self.app.table.settings().await?.unwrap_or_default().process_interval_min.max(1);
         let minute_of_day = scheduled.hour() * 60 + scheduled.minute();
-        if minute_of_day % every != 0 {
+        if !minute_of_day.is_multiple_of(every) {
             return Ok(json!({"asked": 0, "skipped": "process_interval_minutes"}));
         }
         let campaigns = self.app.table.campaigns(None, CAMPAIGNS_MAX).await?;

@@ -19,9 +19,11 @@ use crate::table::{Table, TableError};
 /// A campaign is read again after this long, or as soon as a gate copy shows a newer version.
 const CAMPAIGN_KEPT: TimeDelta = TimeDelta::seconds(10);
 
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Settings from outside: the process's environment, or a map of one's own.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<Lookup>);
 
 impl Environment {
     /// The process's environment. Empty values are absent.
@@ -126,6 +128,17 @@ impl App {
             environment,
             config,
         })
+    }
+
+    /// Another instance of the same function: the same table, clock and counts, with caches and a meter of its own.
+    #[must_use]
+    pub fn another_instance(&self) -> Self {
+        Self {
+            table: self.table.metered_anew(),
+            rules: RuleBook::default(),
+            campaigns: CampaignBook::default(),
+            ..self.clone()
+        }
     }
 
     /// A secret: from the environment by its name, or from Secrets Manager by `<NAME>_ARN`.

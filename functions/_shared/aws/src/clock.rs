@@ -39,31 +39,48 @@ impl fmt::Debug for Clock {
 }
 
 /// Draws ids and jitter, from the system or from a seed.
+///
+/// Ids of one source sort in the order in which they were drawn, also within a millisecond: a history reads in order.
 #[derive(Clone, Debug)]
-pub struct Ids(Arc<Mutex<StdRng>>);
+pub struct Ids(Arc<Mutex<Source>>);
+
+#[derive(Debug)]
+struct Source {
+    random: StdRng,
+    last: Ulid,
+}
+
+impl Source {
+    const fn new(random: StdRng) -> Self {
+        Self { random, last: Ulid::nil() }
+    }
+}
 
 impl Ids {
     /// Ids that nobody can guess.
     pub fn system() -> Self {
-        Self(Arc::new(Mutex::new(StdRng::from_os_rng())))
+        Self(Arc::new(Mutex::new(Source::new(StdRng::from_os_rng()))))
     }
 
     /// The same ids every time.
     pub fn seeded(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+        Self(Arc::new(Mutex::new(Source::new(StdRng::seed_from_u64(seed)))))
     }
 
     fn ulid(&self, now: DateTime<Utc>) -> String {
-        let random: u128 = self.draw();
+        let mut source = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-        Ulid::from_parts(millis, random).to_string()
+        let drawn = Ulid::from_parts(millis, source.random.random());
+        // The same millisecond again: the next one, unless it was the last there is.
+        source.last = if millis == source.last.timestamp_ms() { source.last.increment().unwrap_or(drawn) } else { drawn };
+        source.last.to_string()
     }
 
     fn draw<T>(&self) -> T
     where
         rand::distr::StandardUniform: rand::distr::Distribution<T>,
     {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random.random()
     }
 
     /// A lead's id.

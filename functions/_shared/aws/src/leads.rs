@@ -41,6 +41,9 @@ pub struct LeadAndLedger {
     pub ledger: Ledger,
 }
 
+/// Attributes of a lead that may be absent: written away when they are.
+const OPTIONAL: [&str; 10] = ["why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip"];
+
 /// A lead as an item, with its places in the indexes.
 fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change, TableError> {
     let key = keys::lead(&lead.phone, &lead.campaign);
@@ -53,27 +56,18 @@ fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change,
     let mut change = Change::update(key, "SET #sv = :sv").value(":sv", redial_domain::SCHEMA_VERSION);
     let mut names: Vec<_> = item.into_iter().collect();
     names.sort_by(|(a, _), (b, _)| a.cmp(b));
-    for (name, value) in &names {
-        change = change.and(&format!("SET #{name} = :v_{name}")).value(&format!(":v_{name}"), RawValue(value));
+    let absent = |optional: &&str| !names.iter().any(|(name, _)| name == optional);
+    let removed: Vec<&str> = OPTIONAL.into_iter().filter(absent).collect();
+    for (name, value) in names {
+        change = change.and(&format!("SET #{name} = :v_{name}")).attribute(&format!(":v_{name}"), value);
     }
-    for optional in ["why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip"] {
-        if !names.iter().any(|(name, _)| name == optional) {
-            change = change.and(&format!("REMOVE #{optional}"));
-        }
+    for optional in removed {
+        change = change.and(&format!("REMOVE #{optional}"));
     }
     Ok(match expires_at {
         Some(at) => change.and(&format!("SET #{EXPIRES_AT} = :expires")).value(":expires", at.timestamp()),
         None => change.and(&format!("REMOVE #{EXPIRES_AT}")),
     })
-}
-
-/// A value that already is an attribute.
-struct RawValue<'a>(&'a aws_sdk_dynamodb::types::AttributeValue);
-
-impl Serialize for RawValue<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serde_dynamo::AttributeValue::from(self.0.clone()).serialize(serializer)
-    }
 }
 
 /// When a lead may be deleted: never while it waits or needs a person.

@@ -223,6 +223,13 @@ impl Change {
         self
     }
 
+    /// A value that already is an attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: AttributeValue) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
     /// A set of texts; plain lists become lists.
     #[must_use]
     pub fn text_set(mut self, name: &str, values: Vec<String>) -> Self {
@@ -378,6 +385,12 @@ impl Table {
     /// A table behind a client.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into(), meter: Arc::default() }
+    }
+
+    /// The same table, with a meter that starts at nothing.
+    #[must_use]
+    pub fn metered_anew(&self) -> Self {
+        Self { meter: Arc::default(), ..self.clone() }
     }
 
     /// Capacity units used so far, over all clones.
@@ -590,7 +603,11 @@ fn canceled(error: SdkError<aws_sdk_dynamodb::operation::transact_write_items::T
             let codes: Vec<String> = canceled
                 .cancellation_reasons()
                 .iter()
-                .map(|reason| reason.code().unwrap_or("None").to_owned())
+                .map(|reason| match (reason.code(), reason.message()) {
+                    // It says what is wrong with our expression, not whose item it is.
+                    (Some("ValidationError"), Some(says)) => format!("ValidationError: {says}"),
+                    (code, _) => code.unwrap_or("None").to_owned(),
+                })
                 .collect();
             let throttled = |code: &String| code == "ThrottlingError" || code == "ProvisionedThroughputExceeded";
             if codes.iter().any(throttled) { TableError::Throttled } else { TableError::Canceled(codes) }

@@ -240,17 +240,3 @@ fn the_default_set_is_the_requirement() {
     assert_eq!(set.default_status().name.as_str(), "new");
     assert!(files().contains_key("cases.csv"));
 }
-
-#[test]
-#[ignore = "a measurement; run with --release --ignored --show-output"]
-fn decisions_a_second() {
-    let (set, calls) = (
-        built_in(),
-        [Call::ended(Outcome::NoAnswer), Call::word(Outcome::Answered, "SOLD")],
-    );
-    let start = std::time::Instant::now();
-    for n in 0..100_000 {
-        calls[n % 2].decide(&set).unwrap();
-    }
-    println!("{:.0} decisions a second", 100_000.0 / start.elapsed().as_secs_f64());
-}

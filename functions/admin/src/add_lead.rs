@@ -1,0 +1,129 @@
+//! `POST /api/leads`: a lead from a person or a program (Q0).
+
+use std::collections::BTreeMap;
+
+use redial_aws::intake::{Intake, IntakeError, take_in};
+use redial_aws::web::{Answer, Problem};
+use redial_domain::{CampaignId, Phone, Profile};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::request::{Caller, unavailable};
+
+/// Custom fields, and the length of any field: a profile stays far under 400 KB.
+const CUSTOM_MAX: usize = 60;
+const FIELD_MAX: usize = 500;
+/// An id of a CRM is a key: see the domain's ids.
+const CRM_ID_MAX: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewLead {
+    #[serde(alias = "phone_number")]
+    phone: String,
+    #[serde(default)]
+    campaign_id: Option<String>,
+    #[serde(default)]
+    first_name: Option<String>,
+    #[serde(default)]
+    last_name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    city: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default, alias = "zip")]
+    postal_code: Option<String>,
+    #[serde(default, alias = "lead_id")]
+    crm_id: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    custom: BTreeMap<String, String>,
+}
+
+pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
+    let new: NewLead = caller.body()?;
+    let app = caller.app;
+    let id = match new.campaign_id.as_deref() {
+        Some(id) => caller.campaign(id).await?.id,
+        None => CampaignId::default_campaign(),
+    };
+    let region = caller.campaign(id.as_str()).await?.default_region;
+    let phone = Phone::parse(&new.phone, region)
+        .map_err(|error| Problem::new(422, "bad_phone", error.to_string(), "give `phone` with a plus sign and the country code"))?;
+    let intake = Intake { phone, state_code: short("state", new.state)?, postal_code: short("postal_code", new.postal_code)?, profile: Profile {
+        first_name: field("first_name", new.first_name)?,
+        last_name: field("last_name", new.last_name)?,
+        email: field("email", new.email)?.map(|email| email.to_lowercase()),
+        city: field("city", new.city)?,
+        source: Some(field("source", new.source)?.unwrap_or_else(|| "api".to_owned())),
+        crm_id: crm_id(new.crm_id)?,
+        crm_list_id: None,
+        custom: custom(new.custom)?,
+    } };
+    let taken = take_in(app, &id, intake, caller.actor.clone()).await.map_err(|error| problem(&error))?;
+    Ok(Answer::json(
+        if taken.created { 201 } else { 200 },
+        &json!({
+            "success": true,
+            "lead_id": taken.lead,
+            "campaign_id": id,
+            "created": taken.created,
+            "status": taken.state,
+            "called_now": taken.claimed,
+            "next_redial_timestamp": taken.next_at.map(|at| at.timestamp_millis()),
+            "next_redial_iso": taken.next_at.map(|at| at.to_rfc3339()),
+            "reason": taken.reason,
+        }),
+    ))
+}
+
+fn problem(error: &IntakeError) -> Problem {
+    match error {
+        IntakeError::NoCampaign(_) => Problem::new(404, "unknown_campaign", error.to_string(), "list them with GET /campaigns"),
+        IntakeError::NotTaken { .. } => Problem::new(409, "campaign_closed", error.to_string(), "PATCH the campaign or name another one"),
+        IntakeError::Table(error) => unavailable(error),
+        IntakeError::Rules(error) => {
+            tracing::error!("{error}");
+            Problem::new(503, "no_rules", error.to_string(), "publish a rule set that loads")
+        }
+    }
+}
+
+fn bad(name: &str, why: &str) -> Problem {
+    Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "correct the field and send it again")
+}
+
+fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
+    let value = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    match value {
+        Some(value) if value.chars().count() > FIELD_MAX => Err(bad(name, "it is longer than 500 characters")),
+        value => Ok(value),
+    }
+}
+
+fn short(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
+    match field(name, value)? {
+        Some(value) if value.len() > 16 => Err(bad(name, "it is longer than 16 characters")),
+        value => Ok(value),
+    }
+}
+
+fn crm_id(value: Option<String>) -> Result<Option<String>, Problem> {
+    match field("crm_id", value)? {
+        Some(value) if value.len() > CRM_ID_MAX => Err(bad("crm_id", "it is longer than 64 characters")),
+        value => Ok(value),
+    }
+}
+
+fn custom(custom: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+    if custom.len() > CUSTOM_MAX {
+        return Err(bad("custom", "there are more than 60 fields"));
+    }
+    if custom.iter().any(|(name, value)| name.chars().count() > 64 || value.chars().count() > FIELD_MAX) {
+        return Err(bad("custom", "names have at most 64 characters, values at most 500"));
+    }
+    Ok(custom)
+}

@@ -1,0 +1,159 @@
+//! A campaign as the API shows and takes it: the names of seed 002 where it has one.
+
+use std::collections::BTreeSet;
+
+use chrono::Weekday;
+use chrono_tz::Tz;
+use redial_aws::web::Problem;
+use redial_domain::{Blackout, Campaign, LocalTime, Region, RuleSetName, Subject, Voice, Window};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+/// What a body may set. Absent is left as it is; `null`, where it has a meaning, is "none".
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fields {
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    open_intake: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    max_attempts_per_lead: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    retry_delay_hours: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    intervals_min: Option<Option<Vec<u32>>>,
+    #[serde(default)]
+    calling_hours_start: Option<Hour>,
+    #[serde(default)]
+    calling_hours_end: Option<Hour>,
+    #[serde(default, alias = "zone")]
+    timezone: Option<String>,
+    #[serde(default)]
+    calling_days: Option<Vec<String>>,
+    #[serde(default)]
+    blackout_dates: Option<BTreeSet<Blackout>>,
+    #[serde(default)]
+    max_concurrent_calls: Option<u32>,
+    #[serde(default, deserialize_with = "given")]
+    calls_per_minute_max: Option<Option<u32>>,
+    #[serde(default)]
+    attempts_per_day_max: Option<u32>,
+    #[serde(default)]
+    pub(crate) rule_set: Option<RuleSetName>,
+    #[serde(default)]
+    subject: Option<Subject>,
+    #[serde(default)]
+    default_region: Option<Region>,
+    #[serde(default)]
+    voice: Option<Voice>,
+    #[serde(default)]
+    pub(crate) shards: Option<u32>,
+}
+
+/// An hour as a number, as seed 002 has it, or `HH:MM`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Hour {
+    Number(u16),
+    Text(String),
+}
+
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "correct the field and send it again")
+}
+
+fn time(name: &str, hour: &Hour) -> Result<LocalTime, Problem> {
+    match hour {
+        Hour::Number(hour) => LocalTime::new(*hour, 0).ok_or_else(|| bad(name, format!("{hour} is no hour from 0 to 24"))),
+        Hour::Text(raw) => LocalTime::parse(raw).map_err(|error| bad(name, error)),
+    }
+}
+
+impl Fields {
+    /// Sets on a campaign what the body named.
+    pub(crate) fn apply(&self, campaign: &mut Campaign) -> Result<(), Problem> {
+        macro_rules! set {
+            ($($field:ident),*) => { $(if let Some(value) = &self.$field { campaign.$field.clone_from(value); })* };
+        }
+        set!(description, open_intake, intervals_min, max_concurrent_calls, calls_per_minute_max, attempts_per_day_max, rule_set, subject, default_region, voice);
+        if let Some(name) = &self.name {
+            campaign.name = name.trim().to_owned();
+        }
+        if let Some(total) = self.max_attempts_per_lead {
+            campaign.attempts_total_max = total;
+        }
+        if let Some(hours) = self.retry_delay_hours {
+            if matches!(self.intervals_min, Some(Some(_))) {
+                return Err(bad("retry_delay_hours", "give either this or `intervals_min`"));
+            }
+            campaign.intervals_min = match hours {
+                Some(hours) => Some(vec![hours.checked_mul(60).ok_or_else(|| bad("retry_delay_hours", "it is too large"))?]),
+                None => None,
+            };
+        }
+        self.window(&mut campaign.window)
+    }
+
+    fn window(&self, window: &mut Window) -> Result<(), Problem> {
+        if let Some(start) = &self.calling_hours_start {
+            window.start = time("calling_hours_start", start)?;
+        }
+        if let Some(end) = &self.calling_hours_end {
+            window.end = time("calling_hours_end", end)?;
+        }
+        if let Some(zone) = &self.timezone {
+            window.zone = zone.parse::<Tz>().map_err(|_| {
+                bad("timezone", format!("`{}` is no zone; use a name such as America/New_York", zone.chars().take(64).collect::<String>()))
+            })?;
+        }
+        if let Some(days) = &self.calling_days {
+            window.days = days
+                .iter()
+                .map(|day| day.parse::<Weekday>().map_err(|_| bad("calling_days", "use mon, tue, wed, thu, fri, sat, sun")))
+                .collect::<Result<_, _>>()?;
+        }
+        if let Some(dates) = &self.blackout_dates {
+            window.blackout_dates.clone_from(dates);
+        }
+        Ok(())
+    }
+}
+
+/// A campaign as the API shows it.
+pub(crate) fn shown(campaign: &Campaign) -> Value {
+    let window = &campaign.window;
+    json!({
+        "id": campaign.id,
+        "name": campaign.name,
+        "description": campaign.description,
+        "status": campaign.status,
+        "version": campaign.version,
+        "open_intake": campaign.open_intake,
+        "max_attempts_per_lead": campaign.attempts_total_max,
+        "attempts_per_day_max": campaign.attempts_per_day_max,
+        "intervals_min": campaign.intervals_min,
+        "calling_hours_start": window.start,
+        "calling_hours_end": window.end,
+        "timezone": window.zone,
+        "calling_days": window.days.iter().map(|day| day.to_string().to_lowercase()).collect::<Vec<_>>(),
+        "blackout_dates": window.blackout_dates,
+        "max_concurrent_calls": campaign.max_concurrent_calls,
+        "calls_per_minute_max": campaign.calls_per_minute_max,
+        "rule_set": campaign.rule_set,
+        "subject": campaign.subject,
+        "default_region": campaign.default_region,
+        "voice": campaign.voice,
+        "shards": campaign.shards,
+        "created_at": campaign.created_at.to_rfc3339(),
+        "updated_at": campaign.updated_at.to_rfc3339(),
+    })
+}

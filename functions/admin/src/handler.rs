@@ -1,0 +1,111 @@
+//! Who asks, what for, and may they? One table of routes.
+//!
+//! Data flow: no key in the URL → X-API-Key → role → route → one file per action. Every answer is JSON; every refusal
+//! has `code`, `message` and `hint`. Query strings are never logged: they may hold a phone number.
+
+use lambda_runtime::Error;
+use redial_aws::App;
+use redial_aws::setup::ensure_defaults;
+use redial_aws::web::{Answer, Problem, Request};
+use redial_domain::{Actor, Permission};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+use crate::request::{Caller, not_found, unavailable};
+use crate::{add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, show_lead};
+
+/// Names under which people have put keys into URLs. URLs stand in logs, histories and proxies.
+const KEYS_IN_URL: [&str; 7] = ["api_key", "apikey", "api-key", "key", "x-api-key", "token", "access_token"];
+
+/// The function.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    app: App,
+    ready: Arc<OnceCell<()>>,
+}
+
+impl Handler {
+    /// The function over an app.
+    pub fn new(app: App) -> Self {
+        Self { app, ready: Arc::default() }
+    }
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// When the event is not a function URL's, or the first state cannot be written.
+    pub async fn handle(&self, event: Value) -> Result<Value, Error> {
+        let request: Request = serde_json::from_value(event)?;
+        let answer = match self.answer(&request).await {
+            Ok(answer) => answer,
+            Err(problem) => {
+                self.app.metrics.count(if problem.status >= 500 { "admin.failed" } else { "admin.refused" });
+                Answer::from(problem)
+            }
+        };
+        Ok(answer.into_value())
+    }
+
+    async fn answer(&self, request: &Request) -> Result<Answer, Problem> {
+        let segments = request.segments();
+        let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if path.as_slice() == ["healthz"] {
+            return Ok(Answer::json(200, &json!({"success": true})));
+        }
+        let actor = self.who(request).await?;
+        self.ready.get_or_try_init(|| ensure_defaults(&self.app)).await.map_err(|error| {
+            tracing::error!("{error}");
+            Problem::new(503, "not_ready", error.to_string(), "mend it and try again")
+        })?;
+        let caller = Caller { app: &self.app, request, actor };
+        self.route(&caller, request.method(), &path).await
+    }
+
+    async fn who(&self, request: &Request) -> Result<Actor, Problem> {
+        if request.query().keys().any(|name| KEYS_IN_URL.contains(&name.to_ascii_lowercase().as_str())) {
+            return Err(Problem::new(400, "key_in_url", "failed to read the request: there is a key in its URL, and URLs leak", "send the key as the header X-API-Key, and revoke the one that was in the URL"));
+        }
+        let shown = request
+            .header("x-api-key")
+            .ok_or_else(|| Problem::new(401, "no_key", "failed to find an API key", "send it as the header X-API-Key; make one with `redial keys create`"))?;
+        match self.app.table.api_key(shown).await.map_err(|error| unavailable(&error))? {
+            Some(key) => Ok(key.actor()),
+            None => Err(Problem::new(401, "bad_key", "failed to accept the API key: it is unknown or revoked", "make one with `redial keys create`")),
+        }
+    }
+
+    async fn route(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
+        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, View};
+        use queue_switches::Switch;
+        let queue = ["api", "admin", "redial-queue"];
+        if let Some(rest) = path.strip_prefix(queue.as_slice()) {
+            return match (method, rest) {
+                ("GET", ["status"]) => queue_status::status(caller.may(View)?).await,
+                ("GET", ["records"]) => queue_records::records(caller.may(View)?).await,
+                ("GET", ["config"]) => queue_config::show(caller.may(View)?).await,
+                ("PUT", ["config"]) => queue_config::change(caller.may(ManageCampaigns)?).await,
+                ("POST", ["enable"]) => queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, true).await,
+                ("POST", ["disable"]) => queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, false).await,
+                ("POST", ["start"]) => queue_switches::throw(caller.may(OperateQueue)?, Switch::Running, true).await,
+                ("POST", ["stop"]) => queue_switches::throw(caller.may(OperateQueue)?, Switch::Running, false).await,
+                ("POST", ["process"]) => queue_switches::process(caller.may(OperateQueue)?).await,
+                ("POST", ["lead", id, "pause"]) => queue_lead::pause(caller.may(ChangeLead)?, id).await,
+                ("POST", ["lead", id, "resume"]) => queue_lead::resume(caller.may(ChangeLead)?, id).await,
+                ("DELETE", ["lead", id]) => queue_lead::remove(caller.may(ChangeLead)?, id).await,
+                _ => Err(not_found(method, path)),
+            };
+        }
+        match (method, path) {
+            ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
+            ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
+            ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
+            ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
+            ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,
+            ("PATCH", ["campaigns", id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
+            ("POST", ["campaigns", id, "start"]) => campaign_api::start(caller.may(ManageCampaigns)?, id).await,
+            ("POST", ["campaigns", id, "pause"]) => campaign_api::pause(caller.may(ManageCampaigns)?, id).await,
+            _ => Err(not_found(method, path)),
+        }
+    }
+}

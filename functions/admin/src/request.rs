@@ -1,0 +1,87 @@
+//! What every action needs of a request: the caller, a checked body, a lead or campaign that exists.
+
+use redial_aws::App;
+use redial_aws::table::TableError;
+use redial_aws::web::{Problem, Request};
+use redial_domain::{Actor, Campaign, CampaignId, Lead, Permission};
+use serde::de::DeserializeOwned;
+
+/// A request whose sender is known.
+pub(crate) struct Caller<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) request: &'a Request,
+    pub(crate) actor: Actor,
+}
+
+impl Caller<'_> {
+    /// Goes on only if the caller's role may do this.
+    pub(crate) fn may(&self, permission: Permission) -> Result<&Self, Problem> {
+        if self.actor.role.may(permission) {
+            return Ok(self);
+        }
+        Err(Problem::new(
+            403,
+            "not_allowed",
+            format!("failed to do this: the role {} may not", self.actor.role.as_str()),
+            "ask an owner for a key with a higher role",
+        ))
+    }
+
+    /// The body as JSON of a known shape.
+    pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let bytes = self.request.bytes()?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Problem::new(400, "no_body", "failed to read the body: there is none", "send JSON"));
+        }
+        // In two steps, so that what is no JSON and what is JSON of another shape get their own answers.
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
+            Problem::new(400, "body_not_json", format!("failed to read the body: no JSON at line {}, column {}", error.line(), error.column()), "send JSON")
+        })?;
+        serde_json::from_value(value)
+            .map_err(|error| Problem::new(422, "bad_field", format!("failed to read the body: {error}"), "correct the field and send it again"))
+    }
+
+    /// A whole number in the query.
+    pub(crate) fn number(&self, name: &'static str, default: usize, max: usize) -> Result<usize, Problem> {
+        let Some(raw) = self.request.query().get(name).cloned() else { return Ok(default) };
+        raw.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| {
+            Problem::new(422, "bad_field", format!("failed to read `{name}`: it is no whole number from 1 to {max}"), format!("leave it out for {default}"))
+        })
+    }
+
+    /// A lead by our id or a CRM's.
+    pub(crate) async fn lead(&self, id: &str) -> Result<Lead, Problem> {
+        let now = self.app.clock.now();
+        let found = self.app.table.find_lead(id, now).await.map_err(|error| unavailable(&error))?;
+        found.ok_or_else(|| {
+            let id: String = id.chars().take(64).collect();
+            Problem::new(404, "unknown_lead", format!("failed to find the lead `{id}`"), "use the `lead_id` of an answer, or the CRM's id")
+        })
+    }
+
+    /// A campaign as it is now.
+    pub(crate) async fn campaign(&self, id: &str) -> Result<Campaign, Problem> {
+        let unknown = || {
+            let id: String = id.chars().take(64).collect();
+            Problem::new(404, "unknown_campaign", format!("failed to find the campaign `{id}`"), "list them with GET /campaigns")
+        };
+        let id = CampaignId::parse(id).map_err(|_| unknown())?;
+        self.app.table.campaign(&id).await.map_err(|error| unavailable(&error))?.ok_or_else(unknown)
+    }
+}
+
+pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {
+    let path: String = path.join("/").chars().take(120).collect();
+    Problem::new(404, "not_found", format!("failed to find {method} /{path}"), "the README lists the API")
+}
+
+/// The table did not do it; nothing was changed that the answer does not name.
+pub(crate) fn unavailable(error: &TableError) -> Problem {
+    tracing::error!("{error}");
+    Problem::new(503, "unavailable", "failed to reach the table", "try again")
+}
+
+/// Somebody else changed the same thing again and again.
+pub(crate) fn contended(what: &str) -> Problem {
+    Problem::new(409, "changed_meanwhile", format!("failed to change the {what}: others kept changing it"), "look at it and try again")
+}

@@ -1,0 +1,44 @@
+//! The schedule in, what was found out.
+
+use std::time::Duration;
+
+use lambda_runtime::Error;
+use redial_aws::App;
+use redial_aws::setup::ensure_defaults;
+use redial_telephony::bland::{ApiKey, BlandClient};
+use serde_json::{Value, json};
+
+use crate::ask_provider::Asker;
+
+/// One question may take this long.
+const ASK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The function, with its client.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    app: App,
+    asker: Asker,
+}
+
+impl Handler {
+    /// Loads the provider's key and address.
+    ///
+    /// # Errors
+    /// When there is no key, or Secrets Manager does not answer.
+    pub async fn new(app: App) -> Result<Self, Error> {
+        let key = app.secret("BLAND_API_KEY").await?.ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
+        let base = app.environment.get("BLAND_BASE_URL").unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
+        let bland = BlandClient::new(&base, &ApiKey::new(&key), ASK_TIMEOUT)?;
+        Ok(Self { asker: Asker::new(app.clone(), bland), app })
+    }
+
+    /// Looks once through everything that is in flight.
+    ///
+    /// # Errors
+    /// When the table cannot be read; the next run starts again.
+    pub async fn handle(&self, _event: Value) -> Result<Value, Error> {
+        ensure_defaults(&self.app).await?;
+        let asked = self.asker.look_at_all().await?;
+        Ok(json!({"looked_at": asked.looked_at, "reported": asked.reported, "extended": asked.extended, "lost": asked.lost, "stopped": asked.stopped}))
+    }
+}
