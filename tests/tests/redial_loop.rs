@@ -71,7 +71,7 @@ async fn a_sale_and_a_do_not_call_end_it_and_a_declined_sale_does_not() {
     for (id, disposition, state) in &leads {
         assert_eq!(app.lead(id).await["lead"]["status"], *state, "{disposition}");
     }
-    app.advance(TimeDelta::hours(30)).await;
+    app.advance(TimeDelta::hours(24)).await;
     let again: Vec<_> = app.calls().await.split_off(3);
     assert!(!again.is_empty() && again.iter().all(|call| call["phone"] == "+12125550103"), "{again:?}");
 }
@@ -93,7 +93,7 @@ async fn a_do_not_call_that_is_only_in_the_second_delivery_stops_the_lead() {
     assert_eq!(shown["lead"]["status"], "completed", "{shown:?}");
     assert_eq!(shown["may_be_called"]["reason"]["code"], "do_not_call");
     assert_eq!((shown["lead"]["attempts"].as_u64(), shown["attempts"].as_array().unwrap().len()), (Some(1), 1));
-    app.advance(TimeDelta::hours(30)).await;
+    app.advance(TimeDelta::hours(24)).await;
     assert_eq!(app.calls().await.len(), 1);
 }
 
@@ -115,7 +115,7 @@ async fn a_sale_reported_after_a_transfer_stops_it_and_is_no_second_attempt() {
     assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["lead_status"].as_str()), (Some("completed"), Some("sale")));
     assert_eq!(shown["lead"]["attempts"], 1);
     assert_eq!(shown["attempts"][0]["deliveries"], 2);
-    app.advance(TimeDelta::hours(30)).await;
+    app.advance(TimeDelta::hours(24)).await;
     assert_eq!(app.calls().await.len(), 1);
 }
 

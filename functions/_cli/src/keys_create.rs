@@ -47,13 +47,19 @@ pub(crate) async fn run(create: Create) -> Result<(), Failure> {
     })?;
     if create.provider.is_some() && role != Role::Webhook {
         return Err(Failure::new(
-            format!("failed to make the key: a key of role `{}` has no provider", role.as_str()),
+            format!(
+                "failed to make the key: a key of role `{}` has no provider",
+                role.as_str()
+            ),
             "leave out --provider, or use --role webhook",
         ));
     }
     let app = create.place.app().await?;
     let now = app.clock.now();
-    let key = app.table.create_api_key(&app.ids, &create.name, role, create.provider, now).await?;
+    let key = app
+        .table
+        .create_api_key(&app.ids, &create.name, role, create.provider, now)
+        .await?;
     print::line(&key);
     print::line("\nThis key is not shown again: it is stored as a hash only.");
     Ok(())

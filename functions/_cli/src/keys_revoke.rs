@@ -21,6 +21,11 @@ pub(crate) async fn run(revoke: Revoke) -> Result<(), Failure> {
             "see `redial keys list`, and give at least six characters of the id",
         )
     })?;
-    print::line(&format!("Revoked the {} key `{}` ({}).", revoked.role.as_str(), revoked.name, revoked.id()));
+    print::line(&format!(
+        "Revoked the {} key `{}` ({}).",
+        revoked.role.as_str(),
+        revoked.name,
+        revoked.id()
+    ));
     Ok(())
 }

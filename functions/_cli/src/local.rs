@@ -32,7 +32,7 @@ const FIRST_CALL_LOOK: Duration = Duration::from_millis(100);
 /// network. Nothing leaves the machine, and no real call is ever placed.
 ///
 /// Without flags it adds a demo campaign of 500 invented leads; its clock starts on the next Monday at 10:55 campaign
-/// time and runs 240 times as fast, so that the first calls come within seconds. What happens is kept and goes on at
+/// time and runs up to 240 times as fast, so that the first calls come within seconds. What happens is kept and goes on at
 /// the next start.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Local {
@@ -88,7 +88,11 @@ impl Local {
             now: self.now,
             // An empty variable is none.
             api_key: self.api_key.filter(|key| !key.is_empty()),
-            phones: if self.phones == "silent" { PhonesMode::Silent } else { PhonesMode::Simulated },
+            phones: if self.phones == "silent" {
+                PhonesMode::Silent
+            } else {
+                PhonesMode::Simulated
+            },
             ..Options::local(Environment::process())
         }
     }
@@ -173,5 +177,8 @@ async fn first_call(running: &Running, begun: Instant) -> String {
     while placed() == before {
         looks.tick().await;
     }
-    format!("  first call of this run: {:.1} s after the start", begun.elapsed().as_secs_f64())
+    format!(
+        "  first call of this run: {:.1} s after the start",
+        begun.elapsed().as_secs_f64()
+    )
 }

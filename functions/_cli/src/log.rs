@@ -46,7 +46,10 @@ impl<'a> MakeWriter<'a> for LogFile {
 /// Logs into a file that is named later; information and worse, unless `RUST_LOG` says otherwise.
 pub(crate) fn to_file() -> LogFile {
     let file = LogFile::default();
-    let log = tracing_subscriber::fmt().with_env_filter(filter("info")).with_ansi(false).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter("info"))
+        .with_ansi(false)
+        .with_target(false);
     // There is no other logger to fail for.
     let _ = log.with_writer(file.clone()).try_init();
     file
@@ -54,10 +57,14 @@ pub(crate) fn to_file() -> LogFile {
 
 /// Logs to the standard error stream; warnings and worse, unless `RUST_LOG` says otherwise.
 pub(crate) fn to_stderr() {
-    let log = tracing_subscriber::fmt().with_env_filter(filter("warn")).with_ansi(false).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter("warn"))
+        .with_ansi(false)
+        .with_target(false);
     let _ = log.with_writer(io::stderr).try_init();
 }
 
 fn filter(default: &str) -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default))
+    // The table engine warns of every condition that does not hold, which is how two writers agree.
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{default},dynoxide=error")))
 }

@@ -60,7 +60,11 @@ impl ClockFile {
     /// As [`Self::note`], for a clock that flows on until the next time this is called.
     pub fn note_flowing(&self, now: DateTime<Utc>, system_now: DateTime<Utc>) {
         // The system's clock goes on while we do not run, so its distance is enough.
-        let ahead = if self.keeps_distance { TimeDelta::zero() } else { NOTE_EVERY * 2 };
+        let ahead = if self.keeps_distance {
+            TimeDelta::zero()
+        } else {
+            NOTE_EVERY * 2
+        };
         self.note(now + ahead, system_now);
     }
 

@@ -144,7 +144,10 @@ fn secondary_index(index: &Index) -> Result<GlobalSecondaryIndex, BuildError> {
 /// # Errors
 /// When the API refuses.
 pub async fn queues(client: &Sqs) -> Result<(), CreateError> {
-    let retention = (Attribute::MessageRetentionPeriod, (RETENTION_DAYS * 24 * 60 * 60).to_string());
+    let retention = (
+        Attribute::MessageRetentionPeriod,
+        (RETENTION_DAYS * 24 * 60 * 60).to_string(),
+    );
     for queue in QUEUES {
         let dead = format!("{}-dlq", queue.name);
         one_queue(client, &dead, vec![retention.clone()]).await?;
@@ -170,7 +173,11 @@ async fn one_queue(client: &Sqs, name: &str, attributes: Vec<(Attribute, String)
         .await;
     match created {
         Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_queue_name_exists()) => {
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_queue_name_exists()) =>
+        {
             // Made by another build, with other settings.
             let url = client.get_queue_url().queue_name(name).send().await;
             let url = url.map_err(|error| refused(&what, error))?;

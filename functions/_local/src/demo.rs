@@ -59,7 +59,11 @@ pub async fn ensure_campaign(app: &App) -> Result<CampaignId, DemoError> {
     }
     let now = app.clock.now();
     let rule_set = RuleSetName::parse(DEFAULT_RULE_SET)?;
-    let rules = app.rules.in_use(&app.table, &rule_set, now).await.map_err(SetupError::from)?;
+    let rules = app
+        .rules
+        .in_use(&app.table, &rule_set, now)
+        .await
+        .map_err(SetupError::from)?;
     let defaults = &rules.spec().defaults;
     let mut campaign = campaign_from_defaults(id.clone(), "Demo", rule_set, defaults, now)?;
     campaign.description = "Five hundred invented people; made by `redial local`.".to_owned();
@@ -179,7 +183,16 @@ const AREAS: [(u16, &str, &str); 50] = [
 ];
 
 const FIRST_NAMES: [&str; 10] = [
-    "Aurora", "Beagle", "Calypso", "Endeavour", "Fram", "Gjoa", "Nautilus", "Pequod", "Santana", "Vasa",
+    "Aurora",
+    "Beagle",
+    "Calypso",
+    "Endeavour",
+    "Fram",
+    "Gjoa",
+    "Nautilus",
+    "Pequod",
+    "Santana",
+    "Vasa",
 ];
 const LAST_NAMES: [&str; 10] = [
     "Amazon", "Danube", "Elbe", "Ganges", "Jordan", "Loire", "Mekong", "Niger", "Rhine", "Volga",
@@ -196,7 +209,11 @@ fn lead(n: usize) -> Result<Intake, DemoError> {
         profile: Profile {
             first_name: Some(first.to_owned()),
             last_name: Some(last.to_owned()),
-            email: Some(format!("{}.{}.{n}@example.com", first.to_lowercase(), last.to_lowercase())),
+            email: Some(format!(
+                "{}.{}.{n}@example.com",
+                first.to_lowercase(),
+                last.to_lowercase()
+            )),
             source: Some("demo".to_owned()),
             ..Profile::default()
         },

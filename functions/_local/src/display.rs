@@ -102,7 +102,7 @@ pub fn block(seen: &Snapshot) -> String {
     };
     let speed = match seen.speed {
         1 => String::new(),
-        speed => format!("   {speed} times as fast"),
+        speed => format!("   up to {speed} times as fast"),
     };
     let dead = match seen.dead {
         0 => String::new(),
@@ -111,9 +111,18 @@ pub fn block(seen: &Snapshot) -> String {
     let rows = [
         ("clock", format!("{}{speed}", local(seen, seen.now))),
         ("hours", hours(seen)),
-        ("leads", format!("{}{more}", counts(seen.leads.iter().map(|(name, n)| (*name, *n as u64))))),
+        (
+            "leads",
+            format!(
+                "{}{more}",
+                counts(seen.leads.iter().map(|(name, n)| (*name, *n as u64)))
+            ),
+        ),
         ("calls", format!("{} placed, {} in flight", seen.calls, seen.in_flight)),
-        ("outcomes", counts(seen.outcomes.iter().map(|(name, n)| (name.as_str(), *n)))),
+        (
+            "outcomes",
+            counts(seen.outcomes.iter().map(|(name, n)| (name.as_str(), *n))),
+        ),
         (
             "webhooks",
             format!(
@@ -151,7 +160,9 @@ pub fn line(seen: &Snapshot) -> String {
 }
 
 fn local(seen: &Snapshot, time: DateTime<Utc>) -> String {
-    time.with_timezone(&seen.zone).format("%a %d %b %Y %H:%M:%S %Z").to_string()
+    time.with_timezone(&seen.zone)
+        .format("%a %d %b %Y %H:%M:%S %Z")
+        .to_string()
 }
 
 fn hours(seen: &Snapshot) -> String {
@@ -189,7 +200,10 @@ fn counts<'a>(all: impl Iterator<Item = (&'a str, u64)>) -> String {
     if all.is_empty() {
         return "none yet".to_owned();
     }
-    let all: Vec<String> = all.into_iter().map(|(name, n)| format!("{} {n}", plain(name))).collect();
+    let all: Vec<String> = all
+        .into_iter()
+        .map(|(name, n)| format!("{} {n}", plain(name)))
+        .collect();
     all.join(", ")
 }
 
@@ -237,7 +251,7 @@ mod tests {
         let block = block(&seen());
         assert_eq!(
             block,
-            "  clock      Mon 23 Nov 2026 10:55:00 EST   120 times as fast\n  \
+            "  clock      Mon 23 Nov 2026 10:55:00 EST   up to 120 times as fast\n  \
              hours      closed; next opening Mon 11:00 (in 5 min, 2 s here)\n  \
              leads      pending 498, due 2\n  \
              calls      3 placed, 1 in flight\n  \
@@ -250,11 +264,18 @@ mod tests {
     #[test]
     fn long_rows_are_broken_and_no_line_is_wider_than_a_terminal() {
         let mut seen = seen();
-        seen.outcomes = CallOutcome::ALL.iter().map(|outcome| (outcome.as_str().to_owned(), 1_000)).collect();
+        seen.outcomes = CallOutcome::ALL
+            .iter()
+            .map(|outcome| (outcome.as_str().to_owned(), 1_000))
+            .collect();
         seen.dead = 12;
         assert!(block(&seen).lines().all(|line| line.len() <= WIDTH), "{}", block(&seen));
         assert!(block(&seen).contains("12 DEAD LETTERS"));
-        assert!(phones_in_words(PhonesMode::Simulated).lines().all(|line| line.len() <= WIDTH));
+        assert!(
+            phones_in_words(PhonesMode::Simulated)
+                .lines()
+                .all(|line| line.len() <= WIDTH)
+        );
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub async fn bind(port: Port, what: &'static str, flag: &str) -> Result<Bound, P
     match TcpListener::bind(("127.0.0.1", number)).await {
         Ok(listener) => Ok(Bound { listener, notice: None }),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && matches!(port, Port::Default(_)) => {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
+            let listener = TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .map_err(|error| failed(&error))?;
             let free = listener.local_addr().map_err(|error| failed(&error))?.port();
             let notice = format!("port {number} is taken, so {what} listens on {free}; {flag} chooses one");
             Ok(Bound {

@@ -49,12 +49,19 @@ pub(crate) fn functions_environment(outside: &Environment, places: &Places, secr
         },
     ];
     let passed = PASSED_ON.iter().filter_map(|name| Some((*name, outside.get(name)?)));
-    let all = own.into_iter().chain(passed).map(|(name, value)| (name.to_owned(), value));
+    let all = own
+        .into_iter()
+        .chain(passed)
+        .map(|(name, value)| (name.to_owned(), value));
     Environment::fixed(all.collect::<HashMap<_, _>>())
 }
 
 /// The given key, the kept one, or a new one; in the table in any case.
-pub(crate) async fn ensure_api_key(app: &App, given: Option<&str>, data: Option<&DataDir>) -> Result<String, StartError> {
+pub(crate) async fn ensure_api_key(
+    app: &App,
+    given: Option<&str>,
+    data: Option<&DataDir>,
+) -> Result<String, StartError> {
     let kept = data.map_or(Ok(None), DataDir::api_key)?;
     let key = match (given, kept) {
         (Some(given), _) => {
@@ -72,10 +79,16 @@ pub(crate) async fn ensure_api_key(app: &App, given: Option<&str>, data: Option<
             made
         }
     };
-    let good = app.table.api_key(&key).await?.is_some_and(|known| known.role == Role::SystemAdmin);
+    let good = app
+        .table
+        .api_key(&key)
+        .await?
+        .is_some_and(|known| known.role == Role::SystemAdmin);
     if !good {
         let now = app.clock.now();
-        app.table.put_api_key(&key, KEY_NAME, Role::SystemAdmin, None, now).await?;
+        app.table
+            .put_api_key(&key, KEY_NAME, Role::SystemAdmin, None, now)
+            .await?;
     }
     Ok(key)
 }

@@ -97,7 +97,7 @@ async fn to_function(State(front): State<Front>, request: Request) -> Response {
         return error(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            "The request body is larger than 6 MB.",
+            "failed to read the body: it is larger than 6 MB",
             "Send less at once; lists of leads can be split.",
         );
     };

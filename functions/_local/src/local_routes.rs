@@ -95,7 +95,12 @@ async fn allow(state: &LocalState, headers: &HeaderMap, what: Permission) -> Res
         Err(reason) => {
             tracing::error!("key not looked up: {reason}");
             let message = "The API key could not be looked up.";
-            Err(error(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, "Try again."))
+            Err(error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                message,
+                "Try again.",
+            ))
         }
     }
 }
@@ -121,7 +126,11 @@ async fn calls(
             )
         })?,
     };
-    let received = state.machine.phones.calls_since(since).map_err(|failure| failed(&failure))?;
+    let received = state
+        .machine
+        .phones
+        .calls_since(since)
+        .map_err(|failure| failed(&failure))?;
     let more = received.len() > CALLS_MAX;
     let calls: Vec<Value> = received
         .into_iter()
@@ -142,7 +151,9 @@ fn read_time(raw: &str) -> Option<DateTime<Utc>> {
     if let Ok(ms) = raw.parse::<i64>() {
         return DateTime::from_timestamp_millis(ms);
     }
-    DateTime::parse_from_rfc3339(&raw.replace(' ', "+")).ok().map(|time| time.to_utc())
+    DateTime::parse_from_rfc3339(&raw.replace(' ', "+"))
+        .ok()
+        .map(|time| time.to_utc())
 }
 
 async fn clock(State(state): State<LocalState>, headers: HeaderMap) -> Result<Response, Response> {
@@ -165,11 +176,18 @@ async fn advance(State(state): State<LocalState>, headers: HeaderMap, body: Byte
             "Send {\"advance_s\": 60}: seconds from 0 to 31622400, a year. Time never goes back.",
         )
     })?;
-    state.machine.advance(duration).await.map_err(|reason| not_settled(&reason))?;
+    state
+        .machine
+        .advance(duration)
+        .await
+        .map_err(|reason| not_settled(&reason))?;
     Ok(Json(json!({ "now": text(state.machine.clock.now()) })).into_response())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a year of milliseconds is far below 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a year of milliseconds is far below 2^53"
+)]
 fn read_advance(body: &[u8]) -> Option<TimeDelta> {
     let asked: Advance = serde_json::from_slice(body).ok()?;
     let possible = (0.0..=ADVANCE_S_MAX).contains(&asked.advance_s);
@@ -178,7 +196,11 @@ fn read_advance(body: &[u8]) -> Option<TimeDelta> {
 
 async fn settle(State(state): State<LocalState>, headers: HeaderMap) -> Result<Response, Response> {
     allow(&state, &headers, Permission::OperateQueue).await?;
-    state.machine.settle_standing().await.map_err(|reason| not_settled(&reason))?;
+    state
+        .machine
+        .settle_standing()
+        .await
+        .map_err(|reason| not_settled(&reason))?;
     Ok(Json(json!({ "settled": true, "now": text(state.machine.clock.now()) })).into_response())
 }
 
@@ -193,13 +215,20 @@ fn not_settled(reason: &RunnerError) -> Response {
 
 async fn metrics(State(state): State<LocalState>, headers: HeaderMap) -> Result<Response, Response> {
     allow(&state, &headers, Permission::View).await?;
-    let by_function: BTreeMap<_, _> = state.apps.iter().map(|(name, app)| (*name, app.table.units())).collect();
-    let phones = state.machine.phones.outcome_counts().map_err(|failure| failed(&failure))?;
+    let by_function: BTreeMap<_, _> = state
+        .apps
+        .iter()
+        .map(|(name, app)| (*name, app.table.units()))
+        .collect();
+    let phones = state
+        .machine
+        .phones
+        .outcome_counts()
+        .map_err(|failure| failed(&failure))?;
     let mut queues = BTreeMap::new();
     for name in state.machine.engine.queue_names() {
         let counts = state.machine.engine.counts(&name).map_err(|failure| failed(&failure))?;
-        let counts =
-            json!({ "visible": counts.visible, "not_visible": counts.not_visible, "delayed": counts.delayed });
+        let counts = json!({ "visible": counts.visible, "not_visible": counts.not_visible, "delayed": counts.delayed });
         queues.insert(name, counts);
     }
     Ok(Json(json!({
@@ -252,7 +281,12 @@ mod tests {
     #[test]
     fn times_are_rfc_3339_or_milliseconds() {
         let noon = DateTime::from_timestamp(1_795_608_000, 0);
-        for raw in ["2026-11-25T12:00:00Z", "2026-11-25T13:00:00+01:00", "2026-11-25T13:00:00 01:00", "1795608000000"] {
+        for raw in [
+            "2026-11-25T12:00:00Z",
+            "2026-11-25T13:00:00+01:00",
+            "2026-11-25T13:00:00 01:00",
+            "1795608000000",
+        ] {
             assert_eq!(read_time(raw), noon, "{raw}");
         }
         assert_eq!(read_time("yesterday"), None);

@@ -53,6 +53,16 @@ impl Places {
     }
 }
 
+/// The engine behind the embedded DynamoDB.
+#[derive(Clone)]
+pub struct TableEngine(pub dynoxide::Database);
+
+impl std::fmt::Debug for TableEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TableEngine")
+    }
+}
+
 /// The running machine. Dropped without [`Self::shutdown`] it ends as by a crash.
 #[derive(Debug)]
 pub struct Running {
@@ -70,6 +80,8 @@ pub struct Running {
     pub app: App,
     /// The app of each function, by its name.
     pub apps: BTreeMap<&'static str, App>,
+    /// The engine behind the embedded DynamoDB, for filling it by the hundred thousand.
+    pub database: TableEngine,
     /// Virtual seconds per second.
     pub speed: u32,
     /// Whether webhooks must be signed.

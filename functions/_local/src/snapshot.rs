@@ -109,15 +109,22 @@ impl Running {
 }
 
 fn hours(campaigns: &[Campaign], now: DateTime<Utc>) -> Hours {
-    let running = campaigns.iter().filter(|campaign| campaign.status == CampaignStatus::Running);
+    let running = campaigns
+        .iter()
+        .filter(|campaign| campaign.status == CampaignStatus::Running);
     let windows = running.map(|campaign| &campaign.window);
-    let opens = windows.clone().filter_map(|window| window.next_open(now, Campaign::CLOSING_MARGIN)).min();
+    let opens = windows
+        .clone()
+        .filter_map(|window| window.next_open(now, Campaign::CLOSING_MARGIN))
+        .min();
     match opens {
         None => Hours::Never,
         Some(opens) if opens > now => Hours::Closed(opens),
         Some(_) => {
             let open = windows.filter(|window| window.is_open(now, Campaign::CLOSING_MARGIN));
-            open.filter_map(|window| window.closes_at(now)).max().map_or(Hours::Never, Hours::Open)
+            open.filter_map(|window| window.closes_at(now))
+                .max()
+                .map_or(Hours::Never, Hours::Open)
         }
     }
 }
@@ -141,13 +148,16 @@ async fn count_leads(
         while *left > 0 {
             let page = app.table.queue_page(&line, after.as_deref(), "~", PAGE).await?;
             let ranges = page.items.iter().filter_map(|item| text(item, "q_sk"));
-            for (at, state, _) in ranges.clone().filter_map(keys::read_queue_range).take(*left) {
-                let waits = matches!(state, LeadState::Pending | LeadState::Rescheduled | LeadState::DailyMaxReached);
+            for (at, state, _) in ranges.filter_map(keys::read_queue_range).take(*left) {
+                let waits = matches!(
+                    state,
+                    LeadState::Pending | LeadState::Rescheduled | LeadState::DailyMaxReached
+                );
                 let shown = if waits && at <= now { "due" } else { state.as_str() };
                 *counts.entry(shown).or_default() += 1;
                 *left -= 1;
             }
-            after = ranges.last().map(str::to_owned);
+            after = page.items.last().and_then(|item| text(item, "q_sk")).map(str::to_owned);
             if page.next.is_none() || after.is_none() {
                 break;
             }

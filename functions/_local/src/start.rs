@@ -32,7 +32,7 @@ use crate::{
     queue_engine::QueueEngine,
     queue_protocol,
     runner::Machine,
-    running::{Places, Running},
+    running::{Places, Running, TableEngine},
     scheduler::Scheduler,
     start_error::StartError,
     start_time::{Wanted, start_time},
@@ -51,7 +51,12 @@ const NOT_USED: [&str; 3] = ["BLAND_BASE_URL", "BLAND_API_KEY", "BLAND_API_KEY_A
 /// When something cannot be had; nothing runs then.
 pub async fn start(options: Options) -> Result<Running, StartError> {
     let mut notices = Vec::new();
-    let data = options.data.as_deref().map(|path| DataDir::open(path, options.fresh)).transpose()?.map(Arc::new);
+    let data = options
+        .data
+        .as_deref()
+        .map(|path| DataDir::open(path, options.fresh))
+        .transpose()?
+        .map(Arc::new);
     let (clock, clock_file) = open_clock(&options, data.as_deref(), &mut notices)?;
 
     let ports = Ports::bind(&options, &mut notices).await?;
@@ -59,7 +64,9 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let ids = options.seed.map_or_else(Ids::system, Ids::seeded);
     let secret = secret.or_else(|| options.demo.then(|| ids.secret()));
     for name in NOT_USED.iter().filter(|name| options.environment.get(name).is_some()) {
-        notices.push(format!("{name} is set and not used: calls go to the simulated phone network only"));
+        notices.push(format!(
+            "{name} is set and not used: calls go to the simulated phone network only"
+        ));
     }
 
     let mut tasks = JoinSet::new();
@@ -71,9 +78,17 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         // Ends with its sender, too.
         let _ = stopped.await;
     })?;
-    serve(&mut tasks, "the queues", queue_protocol::serve(ports.sqs, engines.queues.clone()));
+    serve(
+        &mut tasks,
+        "the queues",
+        queue_protocol::serve(ports.sqs, engines.queues.clone()),
+    );
     serve(&mut tasks, "the bus", engines.bus.clone().serve(ports.bus));
-    serve(&mut tasks, "the phone network", phone_server::serve(ports.phones, engines.phones.clone()));
+    serve(
+        &mut tasks,
+        "the phone network",
+        phone_server::serve(ports.phones, engines.phones.clone()),
+    );
 
     let urls = AwsUrls {
         dynamodb: ports.places.dynamodb_url.clone(),
@@ -171,6 +186,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         driving,
         tasks,
         table_stop,
+        database: TableEngine(table_server.database),
         table_server: table_server.server,
     })
 }
@@ -268,7 +284,9 @@ fn open_clock(
     data: Option<&DataDir>,
     notices: &mut Vec<String>,
 ) -> Result<(VirtualClock, Option<Arc<ClockFile>>), StartError> {
-    let saved = data.map_or(Ok(None), |data| saved_clock(&data.clock())).map_err(StartError::Clock)?;
+    let saved = data
+        .map_or(Ok(None), |data| saved_clock(&data.clock()))
+        .map_err(StartError::Clock)?;
     let wanted = Wanted {
         now: options.now,
         demo: options.demo,
@@ -309,5 +327,6 @@ async fn note_flowing(clock: VirtualClock, file: Arc<ClockFile>) {
 fn default_window() -> Result<Window, StartError> {
     let name = redial_aws::setup::DEFAULT_RULE_SET;
     let set = RuleSetName::parse(name).ok().and_then(|name| RuleSet::built_in(&name));
-    set.map(|set| set.spec().defaults.window.clone()).ok_or(StartError::Rules(name))
+    set.map(|set| set.spec().defaults.window.clone())
+        .ok_or(StartError::Rules(name))
 }

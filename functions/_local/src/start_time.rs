@@ -113,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_demo_goes_on_where_it_stood_and_never_before_it() {
-        let added = Wanted { demo_added: true, ..DEMO };
+        let added = Wanted {
+            demo_added: true,
+            ..DEMO
+        };
         let kept = saved("2027-01-05T17:00:00Z", None);
         assert_eq!(start(added, kept, "2026-11-20T00:00:00Z"), at("2027-01-05T17:00:00Z"));
         // Data of another kind of run: the demo begins behind them.
@@ -127,7 +130,12 @@ mod tests {
             ..PLAIN
         };
         assert_eq!(start(given, None, "2026-01-01T00:00:00Z"), at("2026-11-20T17:00:00Z"));
-        let later = start_time(given, saved("2026-11-20T18:00:00Z", None), &window(), at("2026-01-01T00:00:00Z"));
+        let later = start_time(
+            given,
+            saved("2026-11-20T18:00:00Z", None),
+            &window(),
+            at("2026-01-01T00:00:00Z"),
+        );
         assert_eq!((later.at, later.given_is_past), (at("2026-11-20T18:00:00Z"), true));
     }
 

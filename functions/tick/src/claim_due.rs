@@ -20,8 +20,10 @@ use redial_domain::{
     WaitReason, gate,
 };
 
-/// Keys read from a lane at once: enough for four slot items, one read unit or two.
+/// Most keys read from a lane at once: enough for four slot items, one read unit or two.
 const PAGE: i32 = 50;
+/// Keys read beyond those that can be claimed, for leads that the gate refuses.
+const SPARE: usize = 5;
 /// Pages read from one lane in one run. Leads that the gate refuses are moved on, so the next run starts behind them.
 const PAGES_MAX: usize = 10;
 /// A second look at a shard with due leads and no free slot comes after this many seconds.
@@ -106,7 +108,9 @@ impl Heads<'_> {
         let mut found = Found::default();
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let limit = if budget == 0 { i32::try_from(self.held()).unwrap_or(PAGE) + 1 } else { PAGE };
+            // With no budget one lead that nobody has claimed is enough to know that somebody is due.
+            let wanted = if budget == 0 { self.held() + 1 } else { self.held() + budget + SPARE };
+            let limit = i32::try_from(wanted).unwrap_or(PAGE).min(PAGE);
             let page = self.app.table.queue_page(&line, after.as_deref(), &upto, limit).await?;
             let due: Vec<_> = page
                 .items

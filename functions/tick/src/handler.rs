@@ -9,6 +9,8 @@ use redial_aws::messages::{self, TickMessage};
 use redial_aws::setup::ensure_defaults;
 use redial_domain::{CampaignStatus, SCHEMA_VERSION};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 use crate::claim_due::claim_due;
 
@@ -16,12 +18,13 @@ use crate::claim_due::claim_due;
 #[derive(Debug, Clone)]
 pub struct Handler {
     app: App,
+    ready: Arc<OnceCell<()>>,
 }
 
 impl Handler {
     /// The function over an app.
-    pub const fn new(app: App) -> Self {
-        Self { app }
+    pub fn new(app: App) -> Self {
+        Self { app, ready: Arc::default() }
     }
 
     /// Runs one event: of the schedule (`time`), or of the tick queue (`Records`).
@@ -50,7 +53,7 @@ impl Handler {
         if now - scheduled > TimeDelta::seconds(SCHEDULE_AGE_MAX_S) {
             return Ok(json!({"asked": 0, "skipped": "old"}));
         }
-        ensure_defaults(&self.app).await?;
+        self.ready.get_or_try_init(|| ensure_defaults(&self.app)).await?;
         let every = self.app.table.settings().await?.unwrap_or_default().process_interval_min.max(1);
         let minute_of_day = scheduled.hour() * 60 + scheduled.minute();
         if !minute_of_day.is_multiple_of(every) {

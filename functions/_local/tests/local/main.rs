@@ -6,6 +6,7 @@ mod machine;
 mod phones;
 mod queues;
 mod sdk;
+mod whole;
 
 use chrono::{DateTime, Utc};
 use redial_local::{queue_attributes::Attributes, virtual_clock::VirtualClock};
