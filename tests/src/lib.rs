@@ -41,15 +41,25 @@ impl TestApp {
 
     /// Starts at an instant with an environment of its own.
     pub async fn with_environment(now: &str, values: &[(&str, &str)]) -> Self {
-        let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self::with(now, |options| options.environment = redial_aws::Environment::fixed(values)).await
+        let values = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self::with(now, |options| {
+            options.environment = redial_aws::Environment::fixed(values)
+        })
+        .await
     }
 
     /// Starts at an instant with other options.
     pub async fn with(now: &str, change: impl FnOnce(&mut Options)) -> Self {
         // Shown for tests that fail, and louder by RUST_LOG.
         let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().without_time().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_test_writer()
+            .without_time()
+            .try_init();
         let mut options = Options::test(instant(now));
         change(&mut options);
         let running = start(options).await.unwrap_or_else(|error| panic!("{error}"));
@@ -85,7 +95,8 @@ impl TestApp {
     /// A request without a key.
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap_or(reqwest::Method::GET);
-        self.http.request(method, format!("{}{path}", self.running.places.base_url))
+        self.http
+            .request(method, format!("{}{path}", self.running.places.base_url))
     }
 
     /// `GET`.
@@ -140,7 +151,9 @@ impl TestApp {
 
     /// Posts a webhook of Bland's.
     pub async fn bland_unsettled(&self, payload: &Value) -> u16 {
-        answer(self.request("POST", "/webhooks/bland").json(payload)).await.status
+        answer(self.request("POST", "/webhooks/bland").json(payload))
+            .await
+            .status
     }
 
     /// Ends a call as Bland would, with some fields of the payload changed.
@@ -160,7 +173,10 @@ pub async fn answer(request: reqwest::RequestBuilder) -> Answer {
     let answered = request.send().await.unwrap_or_else(|error| panic!("{error}"));
     let status = answered.status().as_u16();
     let body = answered.bytes().await.unwrap_or_default();
-    Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+    Answer {
+        status,
+        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+    }
 }
 
 /// A payload of Bland's for a call that the network received: no answer, unless changed.
@@ -196,5 +212,10 @@ pub fn instant(text: &str) -> DateTime<Utc> {
 
 /// When a call was received.
 pub fn time_of(call: &Value) -> DateTime<Utc> {
-    instant(call["accepted_at"].as_str().or(call["time"].as_str()).unwrap_or_default())
+    instant(
+        call["accepted_at"]
+            .as_str()
+            .or(call["time"].as_str())
+            .unwrap_or_default(),
+    )
 }

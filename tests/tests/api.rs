@@ -10,7 +10,14 @@ fn settled(mut answer: Value) -> Value {
         match value {
             Value::Object(map) => map.iter_mut().for_each(|(name, value)| walk(value, name)),
             Value::Array(list) => list.iter_mut().for_each(|value| walk(value, name)),
-            Value::String(text) if matches!(name, "lead_id" | "attempt_id" | "call_id" | "last_call_id" | "id" | "proof") && text.len() > 20 => *text = format!("[{name}]"),
+            Value::String(text)
+                if matches!(
+                    name,
+                    "lead_id" | "attempt_id" | "call_id" | "last_call_id" | "id" | "proof"
+                ) && text.len() > 20 =>
+            {
+                *text = format!("[{name}]")
+            }
             Value::String(text) if name == "hash" => *text = "[hash]".to_owned(),
             _ => {}
         }
@@ -26,16 +33,33 @@ async fn status_records_config_and_lead() {
         .post("/api/leads", json!({"phone": "(212) 555-0142", "first_name": "Dana", "last_name": "Reyes", "state": "NY", "crm_id": "48213", "custom": {"plan": "gold"}}))
         .await;
     insta::assert_json_snapshot!("lead_added", settled(lead.body.clone()));
-    let again = app.post("/api/leads", json!({"phone": "+12125550142", "email": "Dana@Example.com"})).await;
+    let again = app
+        .post(
+            "/api/leads",
+            json!({"phone": "+12125550142", "email": "Dana@Example.com"}),
+        )
+        .await;
     insta::assert_json_snapshot!("lead_added_again", settled(again.body));
     app.settle().await;
-    insta::assert_json_snapshot!("status_dialing", settled(app.get("/api/admin/redial-queue/status").await.body));
+    insta::assert_json_snapshot!(
+        "status_dialing",
+        settled(app.get("/api/admin/redial-queue/status").await.body)
+    );
     let call = app.calls().await.remove(0);
     app.ends(&call, talk("FOLLOW_UP")).await;
-    insta::assert_json_snapshot!("records", settled(app.get("/api/admin/redial-queue/records?status=pending").await.body));
+    insta::assert_json_snapshot!(
+        "records",
+        settled(app.get("/api/admin/redial-queue/records?status=pending").await.body)
+    );
     insta::assert_json_snapshot!("lead_shown", settled(app.get("/api/leads/48213").await.body));
     insta::assert_json_snapshot!("config", settled(app.get("/api/admin/redial-queue/config").await.body));
-    let changed = app.send("PUT", "/api/admin/redial-queue/config", Some(&json!({"redial_interval_minutes": 45, "max_redial_attempts": 5, "retention_days": 7}))).await;
+    let changed = app
+        .send(
+            "PUT",
+            "/api/admin/redial-queue/config",
+            Some(&json!({"redial_interval_minutes": 45, "max_redial_attempts": 5, "retention_days": 7})),
+        )
+        .await;
     insta::assert_json_snapshot!("config_changed", settled(changed.body));
 }
 
@@ -50,11 +74,22 @@ async fn campaigns() {
         .await;
     assert_eq!(created.status, 201, "{created:?}");
     insta::assert_json_snapshot!("campaign_created", settled(created.body));
-    insta::assert_json_snapshot!("campaign_without_leads", app.post("/campaigns/gurgaon/start", json!({})).await.body);
-    insta::assert_json_snapshot!("campaign_wrong_move", app.post("/campaigns/gurgaon/pause", json!({})).await.body);
+    insta::assert_json_snapshot!(
+        "campaign_without_leads",
+        app.post("/campaigns/gurgaon/start", json!({})).await.body
+    );
+    insta::assert_json_snapshot!(
+        "campaign_wrong_move",
+        app.post("/campaigns/gurgaon/pause", json!({})).await.body
+    );
     let page = app.get("/campaigns?limit=1").await;
     assert_eq!(page["campaigns"][0]["id"], "default");
-    let next = app.get(&format!("/campaigns?limit=1&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    let next = app
+        .get(&format!(
+            "/campaigns?limit=1&cursor={}",
+            page["next_cursor"].as_str().unwrap()
+        ))
+        .await;
     assert_eq!(next["campaigns"][0]["id"], "gurgaon");
     let taken = app.post("/campaigns", json!({"id": "gurgaon", "name": "again"})).await;
     assert_eq!((taken.status, taken["code"].as_str()), (409, Some("id_taken")));
@@ -68,21 +103,55 @@ async fn states_sum_to_all_records_and_pages_hold_each_record_once() {
         ids.insert(app.add_lead(&format!("+121255501{n:02}")).await);
     }
     let some: Vec<_> = ids.iter().take(3).cloned().collect();
-    app.post(&format!("/api/admin/redial-queue/lead/{}/pause", some[0]), json!({})).await;
-    app.send("DELETE", &format!("/api/admin/redial-queue/lead/{}", some[1]), None).await;
+    app.post(&format!("/api/admin/redial-queue/lead/{}/pause", some[0]), json!({}))
+        .await;
+    app.send("DELETE", &format!("/api/admin/redial-queue/lead/{}", some[1]), None)
+        .await;
     app.advance(TimeDelta::minutes(2)).await;
     let stats = app.get("/api/admin/redial-queue/status").await["stats"].clone();
-    let states = ["pending", "rescheduled", "queued", "dialing", "daily_max_reached", "max_attempts", "paused", "parked", "completed", "removed"];
+    let states = [
+        "pending",
+        "rescheduled",
+        "queued",
+        "dialing",
+        "daily_max_reached",
+        "max_attempts",
+        "paused",
+        "parked",
+        "completed",
+        "removed",
+    ];
     let sum: u64 = states.iter().map(|state| stats[state].as_u64().unwrap()).sum();
     assert_eq!((sum, stats["total_records"].as_u64()), (23, Some(23)), "{stats}");
-    assert_eq!((stats["dialing"].as_u64(), stats["paused"].as_u64(), stats["removed"].as_u64(), stats["ready_to_dial"].as_u64()), (Some(5), Some(1), Some(1), Some(16)), "{stats}");
+    assert_eq!(
+        (
+            stats["dialing"].as_u64(),
+            stats["paused"].as_u64(),
+            stats["removed"].as_u64(),
+            stats["ready_to_dial"].as_u64()
+        ),
+        (Some(5), Some(1), Some(1), Some(16)),
+        "{stats}"
+    );
     let mut seen = Vec::new();
     let mut cursor = String::new();
     for _ in 0..30 {
-        let page = app.get(&format!("/api/admin/redial-queue/records?limit=5{cursor}")).await;
+        let page = app
+            .get(&format!("/api/admin/redial-queue/records?limit=5{cursor}"))
+            .await;
         assert_eq!(page.status, 200, "{page:?}");
-        assert!(!page.body.to_string().contains("+12125550142") || page["next_cursor"].is_null() || !page["next_cursor"].as_str().unwrap().contains("555"));
-        seen.extend(page["records"].as_array().unwrap().iter().map(|record| record["lead_id"].as_str().unwrap().to_owned()));
+        assert!(
+            !page.body.to_string().contains("+12125550142")
+                || page["next_cursor"].is_null()
+                || !page["next_cursor"].as_str().unwrap().contains("555")
+        );
+        seen.extend(
+            page["records"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|record| record["lead_id"].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,
@@ -101,8 +170,22 @@ async fn a_role_may_do_what_the_table_says() {
     let app = TestApp::at(MONDAY_NOON).await;
     let direct = app.instance();
     let now = direct.clock.now();
-    let agent = direct.table.create_api_key(&direct.ids, "agent", redial_domain::Role::Agent, None, now).await.unwrap();
-    let webhook = direct.table.create_api_key(&direct.ids, "crm", redial_domain::Role::Webhook, Some("convoso".into()), now).await.unwrap();
+    let agent = direct
+        .table
+        .create_api_key(&direct.ids, "agent", redial_domain::Role::Agent, None, now)
+        .await
+        .unwrap();
+    let webhook = direct
+        .table
+        .create_api_key(
+            &direct.ids,
+            "crm",
+            redial_domain::Role::Webhook,
+            Some("convoso".into()),
+            now,
+        )
+        .await
+        .unwrap();
     for (key, path, method, status) in [
         (&agent, "/api/admin/redial-queue/status", "GET", 200),
         (&agent, "/api/admin/redial-queue/stop", "POST", 403),
@@ -115,15 +198,26 @@ async fn a_role_may_do_what_the_table_says() {
     let lead = "phone_number=2125550142";
     for (request, status) in [
         (app.request("POST", &format!("/webhooks/convoso/{webhook}")), 200),
-        (app.request("POST", "/webhooks/convoso").header("x-webhook-secret", &webhook), 200),
+        (
+            app.request("POST", "/webhooks/convoso")
+                .header("x-webhook-secret", &webhook),
+            200,
+        ),
         (app.request("POST", &format!("/webhooks/convoso/{agent}")), 401),
     ] {
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(lead);
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(lead);
         assert_eq!(redial_tests::answer(request).await.status, status);
     }
     let stored = direct.table.api_keys().await.unwrap();
     assert!(stored.iter().all(|key| key.hash != agent && key.hash.len() == 64));
-    direct.table.revoke_api_key(&redial_aws::api_keys::hash_key(&agent)[..12], now).await.unwrap().unwrap();
+    direct
+        .table
+        .revoke_api_key(&redial_aws::api_keys::hash_key(&agent)[..12], now)
+        .await
+        .unwrap()
+        .unwrap();
     let answered = redial_tests::answer(app.request("GET", "/campaigns").header("x-api-key", &agent)).await;
     assert_eq!(answered.status, 401);
 }

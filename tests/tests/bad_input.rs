@@ -5,9 +5,16 @@ use serde_json::{Value, json};
 
 /// Every refusal has the same shape, and tells the one who sent it what to do.
 fn assert_problem(problem: &redial_tests::Answer, status: u16, code: &str) {
-    assert_eq!((problem.status, problem["code"].as_str()), (status, Some(code)), "{problem:?}");
+    assert_eq!(
+        (problem.status, problem["code"].as_str()),
+        (status, Some(code)),
+        "{problem:?}"
+    );
     assert_eq!(problem["success"], false);
-    assert!(problem["message"].as_str().is_some_and(|m| m.starts_with("failed to ")), "{problem:?}");
+    assert!(
+        problem["message"].as_str().is_some_and(|m| m.starts_with("failed to ")),
+        "{problem:?}"
+    );
     assert!(problem["hint"].as_str().is_some_and(|h| !h.is_empty()), "{problem:?}");
 }
 
@@ -17,17 +24,52 @@ async fn webhooks_that_are_none() {
     let five_megabytes = format!("{{\"x\": \"{}\"", "y".repeat(5_000_000));
     let rows: [(&str, &str, String, u16, &str); 9] = [
         ("bland", "application/json", "not json".into(), 400, "body_not_readable"),
-        ("bland", "application/json", "[{\"call_id\": \"x\"}]".into(), 400, "body_not_readable"),
-        ("bland", "application/json", "{\"call_length\": NaN}".into(), 400, "body_not_readable"),
+        (
+            "bland",
+            "application/json",
+            "[{\"call_id\": \"x\"}]".into(),
+            400,
+            "body_not_readable",
+        ),
+        (
+            "bland",
+            "application/json",
+            "{\"call_length\": NaN}".into(),
+            400,
+            "body_not_readable",
+        ),
         ("bland", "application/json", five_megabytes, 400, "body_not_readable"),
         ("bland", "application/json", String::new(), 400, "body_not_readable"),
         ("nobody", "application/json", "{}".into(), 404, "unknown_provider"),
-        ("convoso", "application/json", "{\"first_name\": \"x\"}".into(), 422, "lead_not_readable"),
-        ("convoso", "application/json", "{\"phone_number\": \"12\"}".into(), 422, "lead_not_readable"),
-        ("convoso/wrong-secret", "application/json", "{\"phone_number\": \"2125550142\"}".into(), 401, "bad_secret"),
+        (
+            "convoso",
+            "application/json",
+            "{\"first_name\": \"x\"}".into(),
+            422,
+            "lead_not_readable",
+        ),
+        (
+            "convoso",
+            "application/json",
+            "{\"phone_number\": \"12\"}".into(),
+            422,
+            "lead_not_readable",
+        ),
+        (
+            "convoso/wrong-secret",
+            "application/json",
+            "{\"phone_number\": \"2125550142\"}".into(),
+            401,
+            "bad_secret",
+        ),
     ];
     for (provider, content_type, body, status, code) in rows {
-        let posted = answer(app.request("POST", &format!("/webhooks/{provider}")).header("content-type", content_type).body(body)).await;
+        let posted = answer(
+            app.request("POST", &format!("/webhooks/{provider}"))
+                .header("content-type", content_type)
+                .body(body),
+        )
+        .await;
         assert_problem(&posted, status, code);
     }
     assert_eq!(app.metric("webhook.rejected").await, 9);
@@ -60,7 +102,11 @@ async fn a_webhook_that_nothing_fits_is_kept_and_counted() {
     let app = TestApp::at(MONDAY_NOON).await;
     let stranger = json!({"call_id": "s-1", "to": "+12125550199", "status": "completed", "completed": true, "answered_by": "human", "call_length": 1});
     assert_eq!(app.bland(&stranger).await, 200);
-    assert_eq!(app.bland(&json!({"call_id": "s-2", "completed": true})).await, 200, "names no phone");
+    assert_eq!(
+        app.bland(&json!({"call_id": "s-2", "completed": true})).await,
+        200,
+        "names no phone"
+    );
     assert_eq!(app.metric("outcome.unmatched").await, 2);
 }
 
@@ -76,7 +122,10 @@ async fn odd_fields_of_a_real_call_do_no_harm() {
     });
     assert_eq!(app.ends(&call, odd).await, 200);
     let shown = app.lead(&lead).await;
-    assert_eq!(shown["lead"]["status"], "pending", "an unknown word never stops or closes a lead: {shown:?}");
+    assert_eq!(
+        shown["lead"]["status"], "pending",
+        "an unknown word never stops or closes a lead: {shown:?}"
+    );
     assert_eq!(shown["attempts"][0]["disposition_word_unknown"], true);
     assert_eq!(shown["attempts"][0]["disposition_word"], "something_new");
 }
@@ -88,7 +137,9 @@ async fn a_payload_too_large_for_a_queue_is_cut_and_applied() {
     app.settle().await;
     let call = app.calls().await.remove(0);
     let mut large = talk("SALE");
-    let lines: Vec<Value> = (0..40_000).map(|n| json!({"user": "user", "text": format!("\"quoted\" line {n} of a long talk"), "id": n})).collect();
+    let lines: Vec<Value> = (0..40_000)
+        .map(|n| json!({"user": "user", "text": format!("\"quoted\" line {n} of a long talk"), "id": n}))
+        .collect();
     large["transcripts"] = json!(lines);
     let payload = ended(&call, large);
     assert!(payload.to_string().len() > 2_000_000);
@@ -105,21 +156,73 @@ async fn api_bodies_that_are_wrong() {
         ("POST", "/api/leads", "{\"phone\": NaN}", 400, "body_not_json"),
         ("POST", "/api/leads", "{\"phone\": 12}", 422, "bad_field"),
         ("POST", "/api/leads", "{\"phone\": \"12\"}", 422, "bad_phone"),
-        ("POST", "/api/leads", "{\"phone\": \"+12125550142\", \"fone\": 1}", 422, "bad_field"),
-        ("POST", "/api/leads", "{\"phone\": \"+12125550142\", \"campaign_id\": \"none\"}", 404, "unknown_campaign"),
-        ("POST", "/campaigns", "{\"name\": \"x\", \"max_concurrent_calls\": 0}", 422, "bad_field"),
-        ("POST", "/campaigns", "{\"name\": \"x\", \"timezone\": \"Mars\"}", 422, "bad_field"),
-        ("POST", "/campaigns", "{\"name\": \"x\", \"calling_hours_start\": 25}", 422, "bad_field"),
+        (
+            "POST",
+            "/api/leads",
+            "{\"phone\": \"+12125550142\", \"fone\": 1}",
+            422,
+            "bad_field",
+        ),
+        (
+            "POST",
+            "/api/leads",
+            "{\"phone\": \"+12125550142\", \"campaign_id\": \"none\"}",
+            404,
+            "unknown_campaign",
+        ),
+        (
+            "POST",
+            "/campaigns",
+            "{\"name\": \"x\", \"max_concurrent_calls\": 0}",
+            422,
+            "bad_field",
+        ),
+        (
+            "POST",
+            "/campaigns",
+            "{\"name\": \"x\", \"timezone\": \"Mars\"}",
+            422,
+            "bad_field",
+        ),
+        (
+            "POST",
+            "/campaigns",
+            "{\"name\": \"x\", \"calling_hours_start\": 25}",
+            422,
+            "bad_field",
+        ),
         ("PATCH", "/campaigns/default", "{\"shards\": 2}", 422, "bad_field"),
-        ("PUT", "/api/admin/redial-queue/config", "{\"max_atempts\": 3}", 422, "bad_field"),
-        ("PUT", "/api/admin/redial-queue/config", "{\"process_interval_minutes\": 0}", 422, "bad_field"),
+        (
+            "PUT",
+            "/api/admin/redial-queue/config",
+            "{\"max_atempts\": 3}",
+            422,
+            "bad_field",
+        ),
+        (
+            "PUT",
+            "/api/admin/redial-queue/config",
+            "{\"process_interval_minutes\": 0}",
+            422,
+            "bad_field",
+        ),
         ("POST", "/local/clock", "{\"advance_s\": -5}", 422, "bad_field"),
     ];
     for (method, path, body, status, code) in rows {
-        let request = app.request(method, path).header("x-api-key", &app.running.api_key).header("content-type", "application/json").body(body);
+        let request = app
+            .request(method, path)
+            .header("x-api-key", &app.running.api_key)
+            .header("content-type", "application/json")
+            .body(body);
         let refused = answer(request).await;
-        assert!(refused.status == status && (code == "bad_field" || refused["code"] == code), "{method} {path} {body}: {refused:?}");
-        assert!(refused["message"].as_str().is_some() && refused["hint"].as_str().is_some(), "{refused:?}");
+        assert!(
+            refused.status == status && (code == "bad_field" || refused["code"] == code),
+            "{method} {path} {body}: {refused:?}"
+        );
+        assert!(
+            refused["message"].as_str().is_some() && refused["hint"].as_str().is_some(),
+            "{refused:?}"
+        );
     }
     for (path, status) in [
         ("/api/leads/01J00000000000000000000000", 404),
@@ -140,8 +243,16 @@ async fn who_has_no_key_or_shows_it_in_the_url_is_refused() {
     let app = TestApp::at(MONDAY_NOON).await;
     let status = "/api/admin/redial-queue/status";
     assert_problem(&answer(app.request("GET", status)).await, 401, "no_key");
-    assert_problem(&answer(app.request("GET", status).header("x-api-key", "rdl_nothing")).await, 401, "bad_key");
+    assert_problem(
+        &answer(app.request("GET", status).header("x-api-key", "rdl_nothing")).await,
+        401,
+        "bad_key",
+    );
     for name in ["api_key", "API_KEY", "key", "token"] {
-        assert_problem(&app.get(&format!("{status}?{name}={}", app.running.api_key)).await, 400, "key_in_url");
+        assert_problem(
+            &app.get(&format!("{status}?{name}={}", app.running.api_key)).await,
+            400,
+            "key_in_url",
+        );
     }
 }

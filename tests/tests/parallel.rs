@@ -1,5 +1,7 @@
 //! Many at once: the same webhook, the same due leads. One change, one call.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -23,15 +25,37 @@ async fn the_same_webhook_fifty_times_twenty_at_once_is_one_change() {
     let payload = ended(&app.calls().await[0], json!({}));
     for chunk in [20, 20, 10] {
         let posts = (0..chunk).map(|_| app.bland_unsettled(&payload));
-        assert!(futures::future::join_all(posts).await.into_iter().all(|status| status == 200));
+        assert!(
+            futures::future::join_all(posts)
+                .await
+                .into_iter()
+                .all(|status| status == 200)
+        );
     }
     app.settle().await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["attempts"].as_u64(), shown["lead"]["outcomes"].as_array().map(Vec::len)), (Some(1), Some(1)), "{shown:?}");
+    assert_eq!(
+        (
+            shown["lead"]["attempts"].as_u64(),
+            shown["lead"]["outcomes"].as_array().map(Vec::len)
+        ),
+        (Some(1), Some(1)),
+        "{shown:?}"
+    );
     assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(1));
     assert_eq!(shown["attempts"][0]["deliveries"], 1);
-    assert_eq!((app.metric("outcome.applied").await, app.metric("outcome.duplicate").await), (1, 49));
-    assert_eq!(app.metric("webhook.accepted").await, 50, "received = applied + duplicate");
+    assert_eq!(
+        (
+            app.metric("outcome.applied").await,
+            app.metric("outcome.duplicate").await
+        ),
+        (1, 49)
+    );
+    assert_eq!(
+        app.metric("webhook.accepted").await,
+        50,
+        "received = applied + duplicate"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +70,12 @@ async fn two_hundred_ticks_at_once_call_each_lead_once() {
     assert_eq!(app.calls().await.len(), 0);
     // The opening, seen by two hundred ticks at once, each with its own caches, and by the schedule as well.
     let opening = redial_tests::instant("2026-11-23T16:00:00Z");
-    let ask = TickMessage { v: 1, campaign: CampaignId::default_campaign(), shard: 0, asked_at: opening };
+    let ask = TickMessage {
+        v: 1,
+        campaign: CampaignId::default_campaign(),
+        shard: 0,
+        asked_at: opening,
+    };
     app.running.clock().advance_to(opening);
     let handlers: Vec<_> = (0..200).map(|_| redial_tick::Handler::new(app.instance())).collect();
     let event = record(&ask);
@@ -68,8 +97,12 @@ async fn two_hundred_dialers_at_once_with_one_claim_call_once() {
     let app = TestApp::at("2026-11-23T15:59:00Z").await;
     let id = app.add_lead("+12125550142").await;
     let direct = app.instance();
-    app.running.clock().advance_to(redial_tests::instant("2026-11-23T16:00:00Z") - TimeDelta::milliseconds(1));
-    app.running.clock().advance_to(redial_tests::instant("2026-11-23T16:00:00Z"));
+    app.running
+        .clock()
+        .advance_to(redial_tests::instant("2026-11-23T16:00:00Z") - TimeDelta::milliseconds(1));
+    app.running
+        .clock()
+        .advance_to(redial_tests::instant("2026-11-23T16:00:00Z"));
     let now = direct.clock.now();
     let phone = Phone::parse("+12125550142", Region::US).unwrap();
     let campaign = CampaignId::default_campaign();
@@ -77,11 +110,28 @@ async fn two_hundred_dialers_at_once_with_one_claim_call_once() {
     let lead = direct.table.lead(&phone, &campaign, now).await.unwrap().unwrap();
     assert_eq!(lead.id.as_str(), id);
     let attempt = direct.ids.attempt(now);
-    let token = Token { attempt: attempt.clone(), claim_until: now + CLAIM };
+    let token = Token {
+        attempt: attempt.clone(),
+        claim_until: now + CLAIM,
+    };
     let slots = direct.table.slots(&owner, 0).await.unwrap();
     // Whoever claims first, the schedule or we, the line is reserved once.
-    let _ = direct.table.claim(&owner, 0, &slots[0], &[(phone.clone(), token.clone())], now).await.unwrap();
-    let message = DialMessage { v: 1, attempt, phone, campaign, owner, shard: 0, slot: 0, lead_version: lead.version, claim_until: token.claim_until };
+    let _ = direct
+        .table
+        .claim(&owner, 0, &slots[0], &[(phone.clone(), token.clone())], now)
+        .await
+        .unwrap();
+    let message = DialMessage {
+        v: 1,
+        attempt,
+        phone,
+        campaign,
+        owner,
+        shard: 0,
+        slot: 0,
+        lead_version: lead.version,
+        claim_until: token.claim_until,
+    };
     let event = record(&message);
     let mut handlers = Vec::new();
     for _ in 0..200 {

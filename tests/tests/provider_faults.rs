@@ -17,9 +17,20 @@ async fn a_rate_limit_burns_no_attempt_and_the_lead_goes_on() {
     let lead = app.add_lead("+12125550142").await;
     app.settle().await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64(), shown["calls_to_phone_today"].as_u64()), (Some("pending"), Some(0), Some(0)));
+    assert_eq!(
+        (
+            shown["lead"]["status"].as_str(),
+            shown["lead"]["attempts"].as_u64(),
+            shown["calls_to_phone_today"].as_u64()
+        ),
+        (Some("pending"), Some(0), Some(0))
+    );
     app.advance(TimeDelta::seconds(80)).await;
-    assert_eq!(app.calls().await.len(), 0, "the account rests as long as the provider asked");
+    assert_eq!(
+        app.calls().await.len(),
+        0,
+        "the account rests as long as the provider asked"
+    );
     app.advance(TimeDelta::seconds(60)).await;
     assert_eq!(app.calls().await.len(), 1);
 }
@@ -31,7 +42,11 @@ async fn an_error_before_accepting_is_ambiguous_until_the_provider_has_been_aske
     let lead = app.add_lead("+12125550142").await;
     app.settle().await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["calls_to_phone_today"].as_u64()), (Some("dialing"), Some(1)), "locked and counted: {shown:?}");
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["calls_to_phone_today"].as_u64()),
+        (Some("dialing"), Some(1)),
+        "locked and counted: {shown:?}"
+    );
     app.advance(TimeDelta::minutes(9)).await;
     assert_eq!(app.calls().await.len(), 0, "one look is not enough");
     app.advance(TimeDelta::minutes(8)).await;
@@ -49,12 +64,22 @@ async fn an_error_after_accepting_never_calls_twice() {
     app.settle().await;
     assert_eq!(app.calls().await.len(), 1);
     app.advance(TimeDelta::minutes(30)).await;
-    assert_eq!(app.calls().await.len(), 1, "reconcile finds the call by its number and our id");
+    assert_eq!(
+        app.calls().await.len(),
+        1,
+        "reconcile finds the call by its number and our id"
+    );
     assert_eq!(app.lead(&lead).await["lead"]["status"], "dialing");
     let call = app.calls().await.remove(0);
     app.ends(&call, talk("SALE")).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["attempts"].as_array().map(Vec::len)), (Some("completed"), Some(1)));
+    assert_eq!(
+        (
+            shown["lead"]["status"].as_str(),
+            shown["attempts"].as_array().map(Vec::len)
+        ),
+        (Some("completed"), Some(1))
+    );
 }
 
 #[tokio::test]
@@ -64,26 +89,55 @@ async fn a_refused_number_moves_on_without_a_count_and_waits_longer_each_time() 
     let lead = app.add_lead("+12125550142").await;
     app.settle().await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["attempts"].as_u64(), shown["calls_to_phone_today"].as_u64()), (Some(0), Some(0)), "{shown:?}");
+    assert_eq!(
+        (
+            shown["lead"]["attempts"].as_u64(),
+            shown["calls_to_phone_today"].as_u64()
+        ),
+        (Some(0), Some(0)),
+        "{shown:?}"
+    );
     assert_eq!(shown["attempts"][0]["outcome"], "not_placed");
     app.advance(TimeDelta::hours(1)).await;
     assert_eq!(app.calls().await.len(), 1);
-    let waits: Vec<_> = app.lead(&lead).await["attempts"].as_array().unwrap().iter().map(|a| redial_tests::instant(a["started_at"].as_str().unwrap())).collect();
+    let waits: Vec<_> = app.lead(&lead).await["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| redial_tests::instant(a["started_at"].as_str().unwrap()))
+        .collect();
     assert_eq!(waits.len(), 3);
     assert!(waits[0] - waits[1] > waits[1] - waits[2], "{waits:?}");
 }
 
 #[tokio::test]
 async fn a_webhook_before_the_answer_and_reports_sent_twice_change_nothing_twice() {
-    let app = TestApp::with(MONDAY_NOON, |options| options.phones = redial_local::phone_settings::PhonesMode::Simulated).await;
-    behave(&app, json!({"webhook_first_next": 1, "deliver_twice": true, "outcome": "busy"})).await;
+    let app = TestApp::with(MONDAY_NOON, |options| {
+        options.phones = redial_local::phone_settings::PhonesMode::Simulated
+    })
+    .await;
+    behave(
+        &app,
+        json!({"webhook_first_next": 1, "deliver_twice": true, "outcome": "busy"}),
+    )
+    .await;
     let lead = app.add_lead("+12125550142").await;
     app.advance(TimeDelta::minutes(1)).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["attempts"].as_u64(), shown["attempts"].as_array().map(Vec::len)), (Some(1), Some(1)), "{shown:?}");
+    assert_eq!(
+        (
+            shown["lead"]["attempts"].as_u64(),
+            shown["attempts"].as_array().map(Vec::len)
+        ),
+        (Some(1), Some(1)),
+        "{shown:?}"
+    );
     app.advance(TimeDelta::hours(7)).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()), (Some("daily_max_reached"), Some(8)));
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()),
+        (Some("daily_max_reached"), Some(8))
+    );
     assert_eq!(app.calls().await.len(), 8);
 }
 

@@ -9,7 +9,11 @@ const PHONE: &str = "+12125550142";
 /// The next tick at or after an instant: ticks come at whole minutes.
 fn tick_at_or_after(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
     let past = TimeDelta::seconds(i64::from(at.second())) + TimeDelta::nanoseconds(i64::from(at.nanosecond()));
-    if past.is_zero() { at } else { at - past + TimeDelta::minutes(1) }
+    if past.is_zero() {
+        at
+    } else {
+        at - past + TimeDelta::minutes(1)
+    }
 }
 
 #[tokio::test]
@@ -33,7 +37,11 @@ async fn a_new_lead_is_called_within_five_seconds_and_then_climbs_the_ladder_to_
         let calls = app.calls().await;
         assert_eq!(calls.len(), n + 2, "call {} did not come", n + 2);
         let late = time_of(&calls[n + 1]) - tick_at_or_after(due);
-        assert!((TimeDelta::zero()..TimeDelta::seconds(5)).contains(&late), "call {}: {late} after its tick", n + 2);
+        assert!(
+            (TimeDelta::zero()..TimeDelta::seconds(5)).contains(&late),
+            "call {}: {late} after its tick",
+            n + 2
+        );
         app.advance(TimeDelta::zero()).await;
     }
 
@@ -49,7 +57,11 @@ async fn a_new_lead_is_called_within_five_seconds_and_then_climbs_the_ladder_to_
     let calls = app.calls().await;
     assert_eq!(calls.len(), 9);
     assert!(time_of(&calls[8]) >= instant("2026-11-24T16:00:00Z"));
-    assert_eq!(app.lead(&lead).await["lead"]["attempts_today"], 0, "the ninth is still ringing");
+    assert_eq!(
+        app.lead(&lead).await["lead"]["attempts_today"],
+        0,
+        "the ninth is still ringing"
+    );
 }
 
 #[tokio::test]
@@ -73,7 +85,10 @@ async fn a_sale_and_a_do_not_call_end_it_and_a_declined_sale_does_not() {
     }
     app.advance(TimeDelta::hours(24)).await;
     let again: Vec<_> = app.calls().await.split_off(3);
-    assert!(!again.is_empty() && again.iter().all(|call| call["phone"] == "+12125550103"), "{again:?}");
+    assert!(
+        !again.is_empty() && again.iter().all(|call| call["phone"] == "+12125550103"),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +107,13 @@ async fn a_do_not_call_that_is_only_in_the_second_delivery_stops_the_lead() {
     let shown = app.lead(&lead).await;
     assert_eq!(shown["lead"]["status"], "completed", "{shown:?}");
     assert_eq!(shown["may_be_called"]["reason"]["code"], "do_not_call");
-    assert_eq!((shown["lead"]["attempts"].as_u64(), shown["attempts"].as_array().unwrap().len()), (Some(1), 1));
+    assert_eq!(
+        (
+            shown["lead"]["attempts"].as_u64(),
+            shown["attempts"].as_array().unwrap().len()
+        ),
+        (Some(1), 1)
+    );
     app.advance(TimeDelta::hours(24)).await;
     assert_eq!(app.calls().await.len(), 1);
 }
@@ -107,12 +128,18 @@ async fn a_sale_reported_after_a_transfer_stops_it_and_is_no_second_attempt() {
     transfer["warm_transfer_call"] = json!({"state": "MERGED"});
     app.ends(&call, transfer).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["lead_status"].as_str()), (Some("pending"), Some("transferred")));
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["lead"]["lead_status"].as_str()),
+        (Some("pending"), Some("transferred"))
+    );
     let mut sale = talk("TRANSFER_SALE");
     sale["warm_transfer_call"] = json!({"state": "MERGED"});
     app.ends(&call, sale).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["lead_status"].as_str()), (Some("completed"), Some("sale")));
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["lead"]["lead_status"].as_str()),
+        (Some("completed"), Some("sale"))
+    );
     assert_eq!(shown["lead"]["attempts"], 1);
     assert_eq!(shown["attempts"][0]["deliveries"], 2);
     app.advance(TimeDelta::hours(24)).await;
@@ -143,11 +170,19 @@ async fn switched_off_means_no_call_and_switched_on_means_they_go_on() {
     }
     for (off, on) in [("disable", "enable"), ("stop", "start")] {
         let answered = app.post(&format!("/api/admin/redial-queue/{off}"), json!({})).await;
-        assert_eq!((answered.status, answered["remaining"].as_array().map(Vec::len)), (200, Some(0)));
+        assert_eq!(
+            (answered.status, answered["remaining"].as_array().map(Vec::len)),
+            (200, Some(0))
+        );
         let before = app.calls().await.len();
         app.advance(TimeDelta::minutes(20)).await;
         assert_eq!(app.calls().await.len(), before, "{off}");
-        assert_eq!(app.post(&format!("/api/admin/redial-queue/{on}"), json!({})).await.status, 200);
+        assert_eq!(
+            app.post(&format!("/api/admin/redial-queue/{on}"), json!({}))
+                .await
+                .status,
+            200
+        );
         app.advance(TimeDelta::minutes(16)).await;
         assert!(app.calls().await.len() > before, "{on}");
         for call in app.calls().await.split_off(before) {
@@ -181,34 +216,63 @@ async fn a_switch_holds_for_what_is_queued_already() {
 async fn a_paused_lead_is_not_called_until_it_is_resumed() {
     let app = TestApp::at("2026-11-23T15:59:00Z").await;
     let lead = app.add_lead(PHONE).await;
-    let paused = app.post(&format!("/api/admin/redial-queue/lead/{lead}/pause?phone=+12125550142"), json!({})).await;
-    assert_eq!((paused.status, paused["status"].as_str()), (200, Some("paused")), "{paused:?}");
+    let paused = app
+        .post(
+            &format!("/api/admin/redial-queue/lead/{lead}/pause?phone=+12125550142"),
+            json!({}),
+        )
+        .await;
+    assert_eq!(
+        (paused.status, paused["status"].as_str()),
+        (200, Some("paused")),
+        "{paused:?}"
+    );
     app.advance(TimeDelta::minutes(10)).await;
     assert_eq!(app.calls().await.len(), 0);
-    let resumed = app.post(&format!("/api/admin/redial-queue/lead/{lead}/resume"), json!({})).await;
+    let resumed = app
+        .post(&format!("/api/admin/redial-queue/lead/{lead}/resume"), json!({}))
+        .await;
     assert_eq!(resumed["status"], "pending");
     app.advance(TimeDelta::minutes(1)).await;
     assert_eq!(app.calls().await.len(), 1);
-    let removed = app.send("DELETE", &format!("/api/admin/redial-queue/lead/{lead}"), None).await;
+    let removed = app
+        .send("DELETE", &format!("/api/admin/redial-queue/lead/{lead}"), None)
+        .await;
     assert_eq!(removed["status"], "removed");
     let call = app.calls().await.remove(0);
     app.ends(&call, json!({})).await;
     app.advance(TimeDelta::hours(1)).await;
     assert_eq!(app.calls().await.len(), 1);
-    let what: Vec<_> = app.lead(&lead).await["activities"].as_array().unwrap().iter().map(|a| a["what"].as_str().unwrap().to_owned()).collect();
+    let what: Vec<_> = app.lead(&lead).await["activities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["what"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(what, ["removed", "resumed", "paused", "added"]);
 }
 
 #[tokio::test]
 async fn one_phone_in_two_campaigns_is_one_line() {
     let app = TestApp::at(MONDAY_NOON).await;
-    let other = app.post("/campaigns", json!({"id": "other", "name": "Other", "open_intake": true})).await;
+    let other = app
+        .post(
+            "/campaigns",
+            json!({"id": "other", "name": "Other", "open_intake": true}),
+        )
+        .await;
     assert_eq!(other.status, 201, "{other:?}");
     assert_eq!(app.post("/campaigns/other/start", json!({})).await.status, 200);
     app.add_lead(PHONE).await;
     app.settle().await;
-    let second = app.post("/api/leads", json!({"phone": PHONE, "campaign_id": "other"})).await;
-    assert_eq!((second.status, second["reason"].as_str()), (201, Some("in_flight")), "{second:?}");
+    let second = app
+        .post("/api/leads", json!({"phone": PHONE, "campaign_id": "other"}))
+        .await;
+    assert_eq!(
+        (second.status, second["reason"].as_str()),
+        (201, Some("in_flight")),
+        "{second:?}"
+    );
     app.advance(TimeDelta::minutes(5)).await;
     assert_eq!(app.calls().await.len(), 1, "never two at once");
     let call = app.calls().await.remove(0);
@@ -225,7 +289,10 @@ async fn a_webhook_that_never_comes_is_asked_for() {
     assert_eq!(app.calls().await.len(), 1);
     app.advance(TimeDelta::hours(2)).await;
     let shown = app.lead(&lead).await;
-    assert_eq!(shown["lead"]["status"], "dialing", "the silent network says that it still talks: {shown:?}");
+    assert_eq!(
+        shown["lead"]["status"], "dialing",
+        "the silent network says that it still talks: {shown:?}"
+    );
     assert_eq!(app.calls().await.len(), 1);
 }
 
@@ -239,7 +306,10 @@ async fn an_inbound_call_that_asks_for_a_stop_stops() {
     });
     assert_eq!(app.bland(&inbound).await, 200);
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()), (Some("completed"), Some(0)));
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()),
+        (Some("completed"), Some(0))
+    );
     app.advance(TimeDelta::hours(5)).await;
     assert_eq!(app.calls().await.len(), 0);
 }
@@ -248,10 +318,18 @@ async fn an_inbound_call_that_asks_for_a_stop_stops() {
 async fn a_new_lead_of_the_crm_is_called() {
     let app = TestApp::at(MONDAY_NOON).await;
     let form = "first_name=Dana&phone_number=2125550142&state=NY&lead_id=48213&list_id=16529&postal_code=10001";
-    let posted = redial_tests::answer(app.request("POST", "/webhooks/convoso").header("content-type", "application/x-www-form-urlencoded").body(form)).await;
+    let posted = redial_tests::answer(
+        app.request("POST", "/webhooks/convoso")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form),
+    )
+    .await;
     assert_eq!(posted.status, 200, "{posted:?}");
     app.settle().await;
     assert_eq!(app.calls().await.len(), 1);
     let shown = app.lead("48213").await;
-    assert_eq!((shown["lead"]["crm_id"].as_str(), shown["lead"]["state"].as_str()), (Some("48213"), Some("NY")));
+    assert_eq!(
+        (shown["lead"]["crm_id"].as_str(), shown["lead"]["state"].as_str()),
+        (Some("48213"), Some("NY"))
+    );
 }

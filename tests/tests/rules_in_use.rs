@@ -1,5 +1,7 @@
 //! The built-in rules, and a version in the table: both decide, and a broken one never does.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+
 use chrono::TimeDelta;
 use redial_aws::keys;
 use redial_aws::table::Change;
@@ -13,15 +15,31 @@ const SET: &str = "until-sale-or-dnc";
 
 fn built_in_files() -> BTreeMap<String, String> {
     let name = RuleSetName::parse(SET).unwrap();
-    RuleSet::built_in_files(&name).unwrap().iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect()
+    RuleSet::built_in_files(&name)
+        .unwrap()
+        .iter()
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 /// Puts a version into the table and makes it the active one.
 async fn activate(app: &TestApp, version: u32, files: BTreeMap<String, String>, previous: Option<u32>) {
     let table = app.instance().table;
     let set = RuleSetName::parse(SET).unwrap();
-    table.write(Change::put(keys::rules_version(&set, version), &json!({"files": files}))).await.unwrap();
-    table.write(Change::put(keys::rules_active(&set), &json!({"version": version, "previous": previous}))).await.unwrap();
+    table
+        .write(Change::put(
+            keys::rules_version(&set, version),
+            &json!({"files": files}),
+        ))
+        .await
+        .unwrap();
+    table
+        .write(Change::put(
+            keys::rules_active(&set),
+            &json!({"version": version, "previous": previous}),
+        ))
+        .await
+        .unwrap();
 }
 
 async fn call_with(app: &TestApp, phone: &str, disposition: &str) -> serde_json::Value {
@@ -37,16 +55,32 @@ async fn call_with(app: &TestApp, phone: &str, disposition: &str) -> serde_json:
 async fn a_version_in_the_table_decides_within_fifteen_seconds_and_names_itself() {
     let app = TestApp::at(MONDAY_NOON).await;
     let shown = call_with(&app, "+12125550101", "CALLBACK").await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["attempts"][0]["decision"]["version"].as_u64()), (Some("pending"), Some(0)));
+    assert_eq!(
+        (
+            shown["lead"]["status"].as_str(),
+            shown["attempts"][0]["decision"]["version"].as_u64()
+        ),
+        (Some("pending"), Some(0))
+    );
     let mut files = built_in_files();
-    files.insert("stop_redial.rhai".into(), "if disposition == \"callback\" { stop_lead(\"one callback is enough\") } else { go_on() }\n".into());
+    files.insert(
+        "stop_redial.rhai".into(),
+        "if disposition == \"callback\" { stop_lead(\"one callback is enough\") } else { go_on() }\n".into(),
+    );
     files.remove("cases.csv");
     activate(&app, 7, files, Some(0)).await;
     app.advance(TimeDelta::seconds(15)).await;
     let shown = call_with(&app, "+12125550102", "CALLBACK").await;
     assert_eq!(shown["lead"]["status"], "completed", "{shown}");
     let decision = &shown["attempts"][0]["decision"];
-    assert_eq!((decision["version"].as_u64(), decision["why"].as_str(), decision["line"].as_str()), (Some(7), Some("one callback is enough"), Some("stop_redial:1")));
+    assert_eq!(
+        (
+            decision["version"].as_u64(),
+            decision["why"].as_str(),
+            decision["line"].as_str()
+        ),
+        (Some(7), Some("one callback is enough"), Some("stop_redial:1"))
+    );
 }
 
 #[tokio::test]
@@ -57,7 +91,13 @@ async fn a_version_that_does_not_compile_leaves_the_one_before_in_use() {
     activate(&app, 1, files, Some(0)).await;
     app.advance(TimeDelta::seconds(15)).await;
     let shown = call_with(&app, "+12125550101", "SALE").await;
-    assert_eq!((shown["lead"]["lead_status"].as_str(), shown["attempts"][0]["decision"]["version"].as_u64()), (Some("sale"), Some(0)));
+    assert_eq!(
+        (
+            shown["lead"]["lead_status"].as_str(),
+            shown["attempts"][0]["decision"]["version"].as_u64()
+        ),
+        (Some("sale"), Some(0))
+    );
 }
 
 #[tokio::test]
@@ -72,7 +112,11 @@ async fn without_rules_that_load_the_facts_commit_and_the_lead_is_parked() {
     let call = app.calls().await.remove(0);
     app.ends(&call, json!({})).await;
     let shown = app.lead(&lead).await;
-    assert_eq!((shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()), (Some("parked"), Some(1)), "{shown:?}");
+    assert_eq!(
+        (shown["lead"]["status"].as_str(), shown["lead"]["attempts"].as_u64()),
+        (Some("parked"), Some(1)),
+        "{shown:?}"
+    );
     assert!(shown["attempts"][0]["rule_failed"].as_str().is_some());
     assert_eq!(app.metric("outcome.parked").await, 1);
     app.advance(TimeDelta::hours(3)).await;

@@ -1,7 +1,9 @@
 //! What a cycle and a tick cost, counted from what DynamoDB says that it consumed.
 
-use chrono::{DateTime, TimeDelta, Utc};
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+
 use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, TimeDelta, Utc};
 use dynoxide::ImportOptions;
 use redial_aws::keys;
 use redial_aws::messages::TickMessage;
@@ -16,7 +18,11 @@ use serde_json::{Value, json};
 const WRITE_UNITS_PER_CYCLE_MAX: f64 = 13.0;
 
 fn used(before: Units, after: Units) -> Units {
-    Units { read: after.read - before.read, write: after.write - before.write, requests: after.requests - before.requests }
+    Units {
+        read: after.read - before.read,
+        write: after.write - before.write,
+        requests: after.requests - before.requests,
+    }
 }
 
 #[tokio::test]
@@ -34,8 +40,14 @@ async fn a_redial_cycle_stays_within_its_units() {
     app.ends(&call, json!({})).await;
     let ended = app.running.units();
     let (dial, outcome, cycle) = (used(before, dialed), used(dialed, ended), used(before, ended));
-    println!("a redial cycle: {} write units, {} read units, {} requests", cycle.write, cycle.read, cycle.requests);
-    println!("  claim, reserve, call id: {} write, {} read (three ticks among them)", dial.write, dial.read);
+    println!(
+        "a redial cycle: {} write units, {} read units, {} requests",
+        cycle.write, cycle.read, cycle.requests
+    );
+    println!(
+        "  claim, reserve, call id: {} write, {} read (three ticks among them)",
+        dial.write, dial.read
+    );
     println!("  outcome, slot freed: {} write, {} read", outcome.write, outcome.read);
     assert!(cycle.write <= WRITE_UNITS_PER_CYCLE_MAX, "{} write units", cycle.write);
 }
@@ -46,7 +58,9 @@ fn json_of(value: &AttributeValue) -> Value {
         AttributeValue::S(text) => json!({"S": text}),
         AttributeValue::N(number) => json!({"N": number}),
         AttributeValue::L(list) => json!({"L": list.iter().map(json_of).collect::<Vec<_>>()}),
-        AttributeValue::M(map) => json!({"M": map.iter().map(|(name, value)| (name.clone(), json_of(value))).collect::<serde_json::Map<_, _>>()}),
+        AttributeValue::M(map) => {
+            json!({"M": map.iter().map(|(name, value)| (name.clone(), json_of(value))).collect::<serde_json::Map<_, _>>()})
+        }
         other => panic!("a lead has no such attribute: {other:?}"),
     }
 }
@@ -54,8 +68,17 @@ fn json_of(value: &AttributeValue) -> Value {
 /// Puts copies of a lead into the engine, each with a phone and an id of its own, due at an instant.
 async fn fill(app: &TestApp, phones: std::ops::Range<u64>, due: DateTime<Utc>) {
     let phone = Phone::parse("+12125550142", Region::US).unwrap();
-    let template = app.instance().table.get(&keys::lead(&phone, &CampaignId::default_campaign()), true).await.unwrap().unwrap();
-    let template: serde_json::Map<String, Value> = template.iter().map(|(name, value)| (name.clone(), json_of(value))).collect();
+    let template = app
+        .instance()
+        .table
+        .get(&keys::lead(&phone, &CampaignId::default_campaign()), true)
+        .await
+        .unwrap()
+        .unwrap();
+    let template: serde_json::Map<String, Value> = template
+        .iter()
+        .map(|(name, value)| (name.clone(), json_of(value)))
+        .collect();
     let items: Vec<dynoxide::types::Item> = phones
         .map(|n| {
             let phone = format!("+1{}", 2_000_000_000 + n);
@@ -75,7 +98,11 @@ async fn fill(app: &TestApp, phones: std::ops::Range<u64>, due: DateTime<Utc>) {
             serde_json::from_value(Value::Object(item)).unwrap()
         })
         .collect();
-    app.running.database.0.import_items(TABLE_NAME, items, ImportOptions::default()).unwrap();
+    app.running
+        .database
+        .0
+        .import_items(TABLE_NAME, items, ImportOptions::default())
+        .unwrap();
 }
 
 /// What one tick reads at an opening with 1,000 due leads and others that wait for the day after.
@@ -87,7 +114,12 @@ async fn units_of_a_tick(others: u64) -> Units {
     fill(&app, 1_000..1_000 + others, opening + TimeDelta::days(1)).await;
     app.running.clock().advance_to(opening);
     let tick = app.instance();
-    let ask = TickMessage { v: 1, campaign: CampaignId::default_campaign(), shard: 0, asked_at: opening };
+    let ask = TickMessage {
+        v: 1,
+        campaign: CampaignId::default_campaign(),
+        shard: 0,
+        asked_at: opening,
+    };
     let body = serde_json::to_string(&ask).unwrap();
     let event = json!({"Records": [{"messageId": "m", "body": body}]});
     redial_tick::Handler::new(tick.clone()).handle(event).await.unwrap();
@@ -99,7 +131,10 @@ async fn a_tick_reads_what_is_due_whatever_else_waits() {
     let mut reads = Vec::new();
     for others in [1_000, 100_000] {
         let units = units_of_a_tick(others).await;
-        println!("a tick with 1,000 due and {others} others waiting: {} read units, {} requests", units.read, units.requests);
+        println!(
+            "a tick with 1,000 due and {others} others waiting: {} read units, {} requests",
+            units.read, units.requests
+        );
         reads.push((units.read * 10.0).round());
     }
     assert_eq!(reads[0], reads[1]);

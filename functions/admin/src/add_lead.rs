@@ -51,19 +51,32 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
         None => CampaignId::default_campaign(),
     };
     let region = caller.campaign(id.as_str()).await?.default_region;
-    let phone = Phone::parse(&new.phone, region)
-        .map_err(|error| Problem::new(422, "bad_phone", error.to_string(), "give `phone` with a plus sign and the country code"))?;
-    let intake = Intake { phone, state_code: short("state", new.state)?, postal_code: short("postal_code", new.postal_code)?, profile: Profile {
-        first_name: field("first_name", new.first_name)?,
-        last_name: field("last_name", new.last_name)?,
-        email: field("email", new.email)?.map(|email| email.to_lowercase()),
-        city: field("city", new.city)?,
-        source: Some(field("source", new.source)?.unwrap_or_else(|| "api".to_owned())),
-        crm_id: crm_id(new.crm_id)?,
-        crm_list_id: None,
-        custom: custom(new.custom)?,
-    } };
-    let taken = take_in(app, &id, intake, caller.actor.clone()).await.map_err(|error| problem(&error))?;
+    let phone = Phone::parse(&new.phone, region).map_err(|error| {
+        Problem::new(
+            422,
+            "bad_phone",
+            error.to_string(),
+            "give `phone` with a plus sign and the country code",
+        )
+    })?;
+    let intake = Intake {
+        phone,
+        state_code: short("state", new.state)?,
+        postal_code: short("postal_code", new.postal_code)?,
+        profile: Profile {
+            first_name: field("first_name", new.first_name)?,
+            last_name: field("last_name", new.last_name)?,
+            email: field("email", new.email)?.map(|email| email.to_lowercase()),
+            city: field("city", new.city)?,
+            source: Some(field("source", new.source)?.unwrap_or_else(|| "api".to_owned())),
+            crm_id: crm_id(new.crm_id)?,
+            crm_list_id: None,
+            custom: custom(new.custom)?,
+        },
+    };
+    let taken = take_in(app, &id, intake, caller.actor.clone())
+        .await
+        .map_err(|error| problem(&error))?;
     Ok(Answer::json(
         if taken.created { 201 } else { 200 },
         &json!({
@@ -82,8 +95,18 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
 
 fn problem(error: &IntakeError) -> Problem {
     match error {
-        IntakeError::NoCampaign(_) => Problem::new(404, "unknown_campaign", error.to_string(), "list them with GET /campaigns"),
-        IntakeError::NotTaken { .. } => Problem::new(409, "campaign_closed", error.to_string(), "PATCH the campaign or name another one"),
+        IntakeError::NoCampaign(_) => Problem::new(
+            404,
+            "unknown_campaign",
+            error.to_string(),
+            "list them with GET /campaigns",
+        ),
+        IntakeError::NotTaken { .. } => Problem::new(
+            409,
+            "campaign_closed",
+            error.to_string(),
+            "PATCH the campaign or name another one",
+        ),
         IntakeError::Table(error) => unavailable(error),
         IntakeError::Rules(error) => {
             tracing::error!("{error}");
@@ -93,11 +116,18 @@ fn problem(error: &IntakeError) -> Problem {
 }
 
 fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "correct the field and send it again")
+    Problem::new(
+        422,
+        "bad_field",
+        format!("failed to read `{name}`: {why}"),
+        "correct the field and send it again",
+    )
 }
 
 fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
-    let value = value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let value = value
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty());
     match value {
         Some(value) if value.chars().count() > FIELD_MAX => Err(bad(name, "it is longer than 500 characters")),
         value => Ok(value),
@@ -122,7 +152,10 @@ fn custom(custom: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, 
     if custom.len() > CUSTOM_MAX {
         return Err(bad("custom", "there are more than 60 fields"));
     }
-    if custom.iter().any(|(name, value)| name.chars().count() > 64 || value.chars().count() > FIELD_MAX) {
+    if custom
+        .iter()
+        .any(|(name, value)| name.chars().count() > 64 || value.chars().count() > FIELD_MAX)
+    {
         return Err(bad("custom", "names have at most 64 characters, values at most 500"));
     }
     Ok(custom)

@@ -24,8 +24,18 @@ const SLUG_MAX: usize = 40;
 
 fn problem(error: &CampaignError) -> Problem {
     match error {
-        CampaignError::Move { .. } => Problem::new(409, "wrong_status", error.to_string(), "look at its status with GET /campaigns/{id}"),
-        CampaignError::Field { .. } => Problem::new(422, "bad_field", error.to_string(), "correct the field and send it again"),
+        CampaignError::Move { .. } => Problem::new(
+            409,
+            "wrong_status",
+            error.to_string(),
+            "look at its status with GET /campaigns/{id}",
+        ),
+        CampaignError::Field { .. } => Problem::new(
+            422,
+            "bad_field",
+            error.to_string(),
+            "correct the field and send it again",
+        ),
     }
 }
 
@@ -33,23 +43,55 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let fields: Fields = caller.body()?;
     let app = caller.app;
     let now = app.clock.now();
-    let name = fields.name.clone().ok_or_else(|| Problem::new(422, "bad_field", "failed to read `name`: it is missing", "give the campaign a name"))?;
+    let name = fields.name.clone().ok_or_else(|| {
+        Problem::new(
+            422,
+            "bad_field",
+            "failed to read `name`: it is missing",
+            "give the campaign a name",
+        )
+    })?;
     let id = id_for(fields.id.as_deref(), &name, &app.ids.record(now))?;
     let rule_set = match &fields.rule_set {
         Some(name) => name.clone(),
-        None => RuleSetName::parse(DEFAULT_RULE_SET).map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?,
+        None => RuleSetName::parse(DEFAULT_RULE_SET)
+            .map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?,
     };
     let rules = app.rules.in_use(&app.table, &rule_set, now).await.map_err(|error| {
-        Problem::new(422, "unknown_rule_set", error.to_string(), "leave `rule_set` out for until-sale-or-dnc")
+        Problem::new(
+            422,
+            "unknown_rule_set",
+            error.to_string(),
+            "leave `rule_set` out for until-sale-or-dnc",
+        )
     })?;
     let defaults = &rules.spec().defaults;
-    let mut campaign = campaign_from_defaults(id, &name, rule_set, defaults, now).map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?;
+    let mut campaign = campaign_from_defaults(id, &name, rule_set, defaults, now)
+        .map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?;
     fields.apply(&mut campaign)?;
-    campaign.shards = fields.shards.unwrap_or_else(|| Campaign::shards_for(campaign.max_concurrent_calls));
+    campaign.shards = fields
+        .shards
+        .unwrap_or_else(|| Campaign::shards_for(campaign.max_concurrent_calls));
     campaign.check().map_err(|error| problem(&error))?;
-    app.table.configure_slots(&campaign).await.map_err(|error| unavailable(&error))?;
-    if !app.table.create_campaign(&campaign).await.map_err(|error| unavailable(&error))? {
-        return Err(Problem::new(409, "id_taken", format!("failed to create the campaign: there is one with the id `{}`", campaign.id), "choose another `id`"));
+    app.table
+        .configure_slots(&campaign)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    if !app
+        .table
+        .create_campaign(&campaign)
+        .await
+        .map_err(|error| unavailable(&error))?
+    {
+        return Err(Problem::new(
+            409,
+            "id_taken",
+            format!(
+                "failed to create the campaign: there is one with the id `{}`",
+                campaign.id
+            ),
+            "choose another `id`",
+        ));
     }
     tracing::info!(campaign.id = %campaign.id, actor = %caller.actor.name, "campaign created");
     Ok(Answer::json(201, &shown(&campaign)))
@@ -57,11 +99,22 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
 
 /// The id that was asked for, or one made from the name.
 fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, Problem> {
-    let bad = |why: String| Problem::new(422, "bad_field", format!("failed to read `id`: {why}"), "use letters, digits, dots and dashes");
+    let bad = |why: String| {
+        Problem::new(
+            422,
+            "bad_field",
+            format!("failed to read `id`: {why}"),
+            "use letters, digits, dots and dashes",
+        )
+    };
     if let Some(asked) = asked {
         let id = CampaignId::parse(asked).map_err(|error| bad(error.to_string()))?;
         // `run:` begins the owners of bulk runs, `all` is the gate of everything.
-        return if asked.contains(':') || asked == "all" { Err(bad(format!("`{asked}` is taken by the system"))) } else { Ok(id) };
+        return if asked.contains(':') || asked == "all" {
+            Err(bad(format!("`{asked}` is taken by the system")))
+        } else {
+            Ok(id)
+        };
     }
     let mut slug = String::new();
     for c in name.to_lowercase().chars() {
@@ -72,17 +125,35 @@ fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, P
         }
     }
     let slug: String = slug.trim_end_matches('-').chars().take(SLUG_MAX).collect();
-    let tail = unique.get(unique.len().saturating_sub(6)..).unwrap_or(unique).to_lowercase();
-    let id = if slug.is_empty() { format!("campaign-{tail}") } else { format!("{slug}-{tail}") };
+    let tail = unique
+        .get(unique.len().saturating_sub(6)..)
+        .unwrap_or(unique)
+        .to_lowercase();
+    let id = if slug.is_empty() {
+        format!("campaign-{tail}")
+    } else {
+        format!("{slug}-{tail}")
+    };
     CampaignId::parse(&id).map_err(|error| bad(error.to_string()))
 }
 
 pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     let after: Option<String> = cursor::read(caller.request.query().get("cursor"))?;
-    let campaigns = caller.app.table.campaigns(after.as_deref(), limit).await.map_err(|error| unavailable(&error))?;
-    let next_cursor = campaigns.last().filter(|_| campaigns.len() == limit).and_then(|last| cursor::write(&last.id));
-    Ok(Answer::json(200, &json!({"success": true, "campaigns": campaigns.iter().map(shown).collect::<Vec<_>>(), "next_cursor": next_cursor})))
+    let campaigns = caller
+        .app
+        .table
+        .campaigns(after.as_deref(), limit)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let next_cursor = campaigns
+        .last()
+        .filter(|_| campaigns.len() == limit)
+        .and_then(|last| cursor::write(&last.id));
+    Ok(Answer::json(
+        200,
+        &json!({"success": true, "campaigns": campaigns.iter().map(shown).collect::<Vec<_>>(), "next_cursor": next_cursor}),
+    ))
 }
 
 pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
@@ -92,7 +163,12 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
 pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let fields: Fields = caller.body()?;
     if fields.id.is_some() || fields.shards.is_some() {
-        return Err(Problem::new(422, "bad_field", "failed to change the campaign: `id` and `shards` are fixed at creation", "leave them out"));
+        return Err(Problem::new(
+            422,
+            "bad_field",
+            "failed to change the campaign: `id` and `shards` are fixed at creation",
+            "leave them out",
+        ));
     }
     for _ in 0..ROUNDS_MAX {
         let before = caller.campaign(id).await?;
@@ -102,8 +178,19 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
             return Ok(Answer::json(200, &shown(&before)));
         }
         if let Some(name) = &fields.rule_set {
-            let rules = caller.app.rules.in_use(&caller.app.table, name, caller.app.clock.now()).await;
-            rules.map_err(|error| Problem::new(422, "unknown_rule_set", error.to_string(), "name a rule set that is published or built in"))?;
+            let rules = caller
+                .app
+                .rules
+                .in_use(&caller.app.table, name, caller.app.clock.now())
+                .await;
+            rules.map_err(|error| {
+                Problem::new(
+                    422,
+                    "unknown_rule_set",
+                    error.to_string(),
+                    "name a rule set that is published or built in",
+                )
+            })?;
         }
         if let Some(saved) = save(caller, campaign, before.version).await? {
             return Ok(Answer::json(200, &shown(&saved)));
@@ -118,10 +205,18 @@ pub(crate) async fn save(caller: &Caller<'_>, mut campaign: Campaign, seen: u64)
     campaign.version = seen + 1;
     campaign.updated_at = app.clock.now();
     campaign.check().map_err(|error| problem(&error))?;
-    if !app.table.change_campaign(&campaign, seen).await.map_err(|error| unavailable(&error))? {
+    if !app
+        .table
+        .change_campaign(&campaign, seen)
+        .await
+        .map_err(|error| unavailable(&error))?
+    {
         return Ok(None);
     }
-    app.table.configure_slots(&campaign).await.map_err(|error| unavailable(&error))?;
+    app.table
+        .configure_slots(&campaign)
+        .await
+        .map_err(|error| unavailable(&error))?;
     tracing::info!(campaign.id = %campaign.id, campaign.version = campaign.version, actor = %caller.actor.name, "campaign changed");
     Ok(Some(campaign))
 }
@@ -140,11 +235,30 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
         let before = caller.campaign(id).await?;
         let status = before.status.move_to(to).map_err(|error| problem(&error))?;
         if status == CampaignStatus::Running && !before.open_intake && !has_leads(caller, &before).await? {
-            return Err(Problem::new(409, "no_leads", "failed to start the campaign: it has no leads", "set `open_intake` to true, so that leads come by API or CRM"));
+            return Err(Problem::new(
+                409,
+                "no_leads",
+                "failed to start the campaign: it has no leads",
+                "set `open_intake` to true, so that leads come by API or CRM",
+            ));
         }
-        let Some(saved) = save(caller, Campaign { status, ..before.clone() }, before.version).await? else { continue };
+        let Some(saved) = save(
+            caller,
+            Campaign {
+                status,
+                ..before.clone()
+            },
+            before.version,
+        )
+        .await?
+        else {
+            continue;
+        };
         if before.status != status {
-            let happened = Happened::CampaignMoved { campaign: saved.id.clone(), status: status.as_str().to_owned() };
+            let happened = Happened::CampaignMoved {
+                campaign: saved.id.clone(),
+                status: status.as_str().to_owned(),
+            };
             let cause = format!("{}/{}", saved.id, saved.version);
             if let Err(error) = app.bus.publish(&cause, &[happened]).await {
                 tracing::warn!("{error}");
@@ -153,7 +267,9 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
         let remaining = if to == CampaignStatus::Running {
             Vec::new()
         } else {
-            wait_for_campaigns(app, std::slice::from_ref(&saved)).await.map_err(|error| unavailable(&error))?
+            wait_for_campaigns(app, std::slice::from_ref(&saved))
+                .await
+                .map_err(|error| unavailable(&error))?
         };
         let mut answer = shown(&saved);
         answer["remaining"] = json!(remaining);
@@ -164,7 +280,12 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
 
 async fn has_leads(caller: &Caller<'_>, campaign: &Campaign) -> Result<bool, Problem> {
     for line in lines(campaign) {
-        let page = caller.app.table.queue_page(&line, None, "~", 1).await.map_err(|error| unavailable(&error))?;
+        let page = caller
+            .app
+            .table
+            .queue_page(&line, None, "~", 1)
+            .await
+            .map_err(|error| unavailable(&error))?;
         if !page.items.is_empty() {
             return Ok(true);
         }

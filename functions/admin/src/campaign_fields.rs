@@ -68,12 +68,19 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "correct the field and send it again")
+    Problem::new(
+        422,
+        "bad_field",
+        format!("failed to read `{name}`: {why}"),
+        "correct the field and send it again",
+    )
 }
 
 fn time(name: &str, hour: &Hour) -> Result<LocalTime, Problem> {
     match hour {
-        Hour::Number(hour) => LocalTime::new(*hour, 0).ok_or_else(|| bad(name, format!("{hour} is no hour from 0 to 24"))),
+        Hour::Number(hour) => {
+            LocalTime::new(*hour, 0).ok_or_else(|| bad(name, format!("{hour} is no hour from 0 to 24")))
+        }
         Hour::Text(raw) => LocalTime::parse(raw).map_err(|error| bad(name, error)),
     }
 }
@@ -84,7 +91,18 @@ impl Fields {
         macro_rules! set {
             ($($field:ident),*) => { $(if let Some(value) = &self.$field { campaign.$field.clone_from(value); })* };
         }
-        set!(description, open_intake, intervals_min, max_concurrent_calls, calls_per_minute_max, attempts_per_day_max, rule_set, subject, default_region, voice);
+        set!(
+            description,
+            open_intake,
+            intervals_min,
+            max_concurrent_calls,
+            calls_per_minute_max,
+            attempts_per_day_max,
+            rule_set,
+            subject,
+            default_region,
+            voice
+        );
         if let Some(name) = &self.name {
             campaign.name = name.trim().to_owned();
         }
@@ -96,7 +114,11 @@ impl Fields {
                 return Err(bad("retry_delay_hours", "give either this or `intervals_min`"));
             }
             campaign.intervals_min = match hours {
-                Some(hours) => Some(vec![hours.checked_mul(60).ok_or_else(|| bad("retry_delay_hours", "it is too large"))?]),
+                Some(hours) => Some(vec![
+                    hours
+                        .checked_mul(60)
+                        .ok_or_else(|| bad("retry_delay_hours", "it is too large"))?,
+                ]),
                 None => None,
             };
         }
@@ -112,13 +134,22 @@ impl Fields {
         }
         if let Some(zone) = &self.timezone {
             window.zone = zone.parse::<Tz>().map_err(|_| {
-                bad("timezone", format!("`{}` is no zone; use a name such as America/New_York", zone.chars().take(64).collect::<String>()))
+                bad(
+                    "timezone",
+                    format!(
+                        "`{}` is no zone; use a name such as America/New_York",
+                        zone.chars().take(64).collect::<String>()
+                    ),
+                )
             })?;
         }
         if let Some(days) = &self.calling_days {
             window.days = days
                 .iter()
-                .map(|day| day.parse::<Weekday>().map_err(|_| bad("calling_days", "use mon, tue, wed, thu, fri, sat, sun")))
+                .map(|day| {
+                    day.parse::<Weekday>()
+                        .map_err(|_| bad("calling_days", "use mon, tue, wed, thu, fri, sat, sun"))
+                })
                 .collect::<Result<_, _>>()?;
         }
         if let Some(dates) = &self.blackout_dates {

@@ -20,6 +20,11 @@ pub(crate) fn read<T: DeserializeOwned>(cursor: Option<&String>) -> Result<Optio
         .flatten()
         .and_then(|json| serde_json::from_slice(&json).ok());
     place.map(Some).ok_or_else(|| {
-        Problem::new(422, "bad_cursor", "failed to read the cursor", "use `next_cursor` of the answer before, or leave it out to start anew")
+        Problem::new(
+            422,
+            "bad_cursor",
+            "failed to read the cursor",
+            "use `next_cursor` of the answer before, or leave it out to start anew",
+        )
     })
 }

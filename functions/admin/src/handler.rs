@@ -16,7 +16,15 @@ use crate::request::{Caller, not_found, unavailable};
 use crate::{add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, show_lead};
 
 /// Names under which people have put keys into URLs. URLs stand in logs, histories and proxies.
-const KEYS_IN_URL: [&str; 7] = ["api_key", "apikey", "api-key", "key", "x-api-key", "token", "access_token"];
+const KEYS_IN_URL: [&str; 7] = [
+    "api_key",
+    "apikey",
+    "api-key",
+    "key",
+    "x-api-key",
+    "token",
+    "access_token",
+];
 
 /// The function.
 #[derive(Debug, Clone)]
@@ -28,7 +36,10 @@ pub struct Handler {
 impl Handler {
     /// The function over an app.
     pub fn new(app: App) -> Self {
-        Self { app, ready: Arc::default() }
+        Self {
+            app,
+            ready: Arc::default(),
+        }
     }
 
     /// Answers one request.
@@ -40,7 +51,11 @@ impl Handler {
         let answer = match self.answer(&request).await {
             Ok(answer) => answer,
             Err(problem) => {
-                self.app.metrics.count(if problem.status >= 500 { "admin.failed" } else { "admin.refused" });
+                self.app.metrics.count(if problem.status >= 500 {
+                    "admin.failed"
+                } else {
+                    "admin.refused"
+                });
                 Answer::from(problem)
             }
         };
@@ -54,24 +69,56 @@ impl Handler {
             return Ok(Answer::json(200, &json!({"success": true})));
         }
         let actor = self.who(request).await?;
-        self.ready.get_or_try_init(|| ensure_defaults(&self.app)).await.map_err(|error| {
-            tracing::error!("{error}");
-            Problem::new(503, "not_ready", error.to_string(), "mend it and try again")
-        })?;
-        let caller = Caller { app: &self.app, request, actor };
+        self.ready
+            .get_or_try_init(|| ensure_defaults(&self.app))
+            .await
+            .map_err(|error| {
+                tracing::error!("{error}");
+                Problem::new(503, "not_ready", error.to_string(), "mend it and try again")
+            })?;
+        let caller = Caller {
+            app: &self.app,
+            request,
+            actor,
+        };
         self.route(&caller, request.method(), &path).await
     }
 
     async fn who(&self, request: &Request) -> Result<Actor, Problem> {
-        if request.query().keys().any(|name| KEYS_IN_URL.contains(&name.to_ascii_lowercase().as_str())) {
-            return Err(Problem::new(400, "key_in_url", "failed to read the request: there is a key in its URL, and URLs leak", "send the key as the header X-API-Key, and revoke the one that was in the URL"));
+        if request
+            .query()
+            .keys()
+            .any(|name| KEYS_IN_URL.contains(&name.to_ascii_lowercase().as_str()))
+        {
+            return Err(Problem::new(
+                400,
+                "key_in_url",
+                "failed to read the request: there is a key in its URL, and URLs leak",
+                "send the key as the header X-API-Key, and revoke the one that was in the URL",
+            ));
         }
-        let shown = request
-            .header("x-api-key")
-            .ok_or_else(|| Problem::new(401, "no_key", "failed to find an API key", "send it as the header X-API-Key; make one with `redial keys create`"))?;
-        match self.app.table.api_key(shown).await.map_err(|error| unavailable(&error))? {
+        let shown = request.header("x-api-key").ok_or_else(|| {
+            Problem::new(
+                401,
+                "no_key",
+                "failed to find an API key",
+                "send it as the header X-API-Key; make one with `redial keys create`",
+            )
+        })?;
+        match self
+            .app
+            .table
+            .api_key(shown)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
             Some(key) => Ok(key.actor()),
-            None => Err(Problem::new(401, "bad_key", "failed to accept the API key: it is unknown or revoked", "make one with `redial keys create`")),
+            None => Err(Problem::new(
+                401,
+                "bad_key",
+                "failed to accept the API key: it is unknown or revoked",
+                "make one with `redial keys create`",
+            )),
         }
     }
 
@@ -85,8 +132,12 @@ impl Handler {
                 ("GET", ["records"]) => queue_records::records(caller.may(View)?).await,
                 ("GET", ["config"]) => queue_config::show(caller.may(View)?).await,
                 ("PUT", ["config"]) => queue_config::change(caller.may(ManageCampaigns)?).await,
-                ("POST", ["enable"]) => queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, true).await,
-                ("POST", ["disable"]) => queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, false).await,
+                ("POST", ["enable"]) => {
+                    queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, true).await
+                }
+                ("POST", ["disable"]) => {
+                    queue_switches::throw(caller.may(ManageCampaigns)?, Switch::Enabled, false).await
+                }
                 ("POST", ["start"]) => queue_switches::throw(caller.may(OperateQueue)?, Switch::Running, true).await,
                 ("POST", ["stop"]) => queue_switches::throw(caller.may(OperateQueue)?, Switch::Running, false).await,
                 ("POST", ["process"]) => queue_switches::process(caller.may(OperateQueue)?).await,

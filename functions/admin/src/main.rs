@@ -3,8 +3,8 @@
 // The SDK's futures nest deeper than the compiler follows by default.
 #![recursion_limit = "256"]
 
-use redial_aws::lambda;
 use redial_admin::Handler;
+use redial_aws::lambda;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {

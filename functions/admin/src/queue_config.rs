@@ -40,18 +40,33 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Res
 }
 
 pub(crate) async fn show(caller: &Caller<'_>) -> Result<Answer, Problem> {
-    let settings = caller.app.table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default();
+    let settings = caller
+        .app
+        .table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default();
     let campaign = caller.campaign("default").await?;
     answer(caller, &settings, &campaign).await
 }
 
 pub(crate) async fn change(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let change: Change = caller.body()?;
-    if matches!(change.redial_interval_minutes, Some(Some(_))) && change.progressive_intervals.as_ref().is_some_and(Option::is_some) {
-        return Err(bad("redial_interval_minutes", "give either one interval or a list of progressive ones"));
+    if matches!(change.redial_interval_minutes, Some(Some(_)))
+        && change.progressive_intervals.as_ref().is_some_and(Option::is_some)
+    {
+        return Err(bad(
+            "redial_interval_minutes",
+            "give either one interval or a list of progressive ones",
+        ));
     }
     let table = &caller.app.table;
-    let mut settings = table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default();
+    let mut settings = table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default();
     let before = settings.clone();
     settings.enabled = change.enabled.unwrap_or(settings.enabled);
     if let Some(minutes) = change.process_interval_minutes {
@@ -62,10 +77,15 @@ pub(crate) async fn change(caller: &Caller<'_>) -> Result<Answer, Problem> {
     }
     let campaign = change_campaign(caller, &change).await?;
     if settings != before {
-        table.put_settings(&settings).await.map_err(|error| unavailable(&error))?;
+        table
+            .put_settings(&settings)
+            .await
+            .map_err(|error| unavailable(&error))?;
     }
     if before.enabled && !settings.enabled {
-        wait_for_campaigns(caller.app, std::slice::from_ref(&campaign)).await.map_err(|error| unavailable(&error))?;
+        wait_for_campaigns(caller.app, std::slice::from_ref(&campaign))
+            .await
+            .map_err(|error| unavailable(&error))?;
     }
     answer(caller, &settings, &campaign).await
 }
@@ -129,11 +149,20 @@ async fn answer(caller: &Caller<'_>, settings: &Settings, campaign: &Campaign) -
 }
 
 fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "correct the field and send it again")
+    Problem::new(
+        422,
+        "bad_field",
+        format!("failed to read `{name}`: {why}"),
+        "correct the field and send it again",
+    )
 }
 
 fn within(name: &str, value: u32, max: u32) -> Result<u32, Problem> {
-    if (1..=max).contains(&value) { Ok(value) } else { Err(bad(name, &format!("{value} is outside 1 to {max}"))) }
+    if (1..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(bad(name, &format!("{value} is outside 1 to {max}")))
+    }
 }
 
 #[cfg(test)]
@@ -143,12 +172,21 @@ mod tests {
     #[test]
     fn null_and_absent_are_two_things() {
         let change: Change = serde_json::from_value(json!({"max_redial_attempts": null})).unwrap();
-        assert_eq!((change.max_redial_attempts, change.redial_interval_minutes), (Some(None), None));
+        assert_eq!(
+            (change.max_redial_attempts, change.redial_interval_minutes),
+            (Some(None), None)
+        );
     }
 
     #[test]
     fn an_unknown_key_is_named() {
-        let error = serde_json::from_value::<Change>(json!({"max_atempts": 3})).err().unwrap().to_string();
-        assert!(error.contains("max_atempts") && error.contains("max_redial_attempts"), "{error}");
+        let error = serde_json::from_value::<Change>(json!({"max_atempts": 3}))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.contains("max_atempts") && error.contains("max_redial_attempts"),
+            "{error}"
+        );
     }
 }

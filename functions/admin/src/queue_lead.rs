@@ -35,7 +35,13 @@ pub(crate) async fn remove(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
 
 async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Problem> {
     let app = caller.app;
-    let retention_days = app.table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default().retention_days;
+    let retention_days = app
+        .table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default()
+        .retention_days;
     for _ in 0..ROUNDS_MAX {
         let lead = caller.lead(id).await?;
         check_phone(caller, &lead).await?;
@@ -44,7 +50,11 @@ async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Pro
         }
         wish.check(&lead)?;
         let now = app.clock.now();
-        let mut after = Lead { version: lead.version + 1, updated_at: now, ..lead.clone() };
+        let mut after = Lead {
+            version: lead.version + 1,
+            updated_at: now,
+            ..lead.clone()
+        };
         match wish {
             Wish::Resume => resumed(caller, &mut after).await?,
             Wish::Pause | Wish::Remove => {
@@ -61,11 +71,18 @@ async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Pro
             what: wish.word().to_owned(),
             why: None,
         };
-        if app.table.change_lead(&after, lead.version, &activity, retention_days).await.map_err(|error| unavailable(&error))? {
+        if app
+            .table
+            .change_lead(&after, lead.version, &activity, retention_days)
+            .await
+            .map_err(|error| unavailable(&error))?
+        {
             let remaining = if wish == Wish::Resume {
                 Vec::new()
             } else {
-                wait_for_phones(app, vec![lead.phone.clone()]).await.map_err(|error| unavailable(&error))?
+                wait_for_phones(app, vec![lead.phone.clone()])
+                    .await
+                    .map_err(|error| unavailable(&error))?
             };
             return answer(&after, true, &remaining);
         }
@@ -103,7 +120,12 @@ impl Wish {
             (Self::Resume, state) => (state, "only a paused or parked lead can be resumed"),
             (_, state) => (state, "only a lead that waits for a call can be paused"),
         };
-        Err(Problem::new(409, "wrong_state", format!("failed to change the lead: it is {}", now.as_str()), hint))
+        Err(Problem::new(
+            409,
+            "wrong_state",
+            format!("failed to change the lead: it is {}", now.as_str()),
+            hint,
+        ))
     }
 }
 
@@ -111,19 +133,39 @@ impl Wish {
 async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
     let app = caller.app;
     let campaign = caller.campaign(lead.campaign.as_str()).await?;
-    let ledger = app.table.ledger(&lead.phone).await.map_err(|error| unavailable(&error))?;
+    let ledger = app
+        .table
+        .ledger(&lead.phone)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let now = app.clock.now();
-    lead.state = if lead.callback_at.is_some() { LeadState::Rescheduled } else { LeadState::Pending };
+    lead.state = if lead.callback_at.is_some() {
+        LeadState::Rescheduled
+    } else {
+        LeadState::Pending
+    };
     lead.lane = match (lead.callback_at, lead.attempts) {
         (Some(_), _) => Lane::Promise,
         (None, 0) => Lane::Fresh,
         (None, _) => Lane::Ladder,
     };
-    lead.next_at = Some(lead.callback_at.unwrap_or(now).max(now)).and_then(|at| chrono::DateTime::from_timestamp(at.timestamp(), 0));
+    lead.next_at = Some(lead.callback_at.unwrap_or(now).max(now))
+        .and_then(|at| chrono::DateTime::from_timestamp(at.timestamp(), 0));
     lead.reason = Some("resumed".to_owned());
     // The switches are looked at when it is dialed; here only what concerns this lead and its hours.
-    let switches = Switches { enabled: true, running: true, campaign: CampaignStatus::Running };
-    match gate(&GateInput { lead, ledger: &ledger, campaign: &campaign, switches, account_closed_until: None, now }) {
+    let switches = Switches {
+        enabled: true,
+        running: true,
+        campaign: CampaignStatus::Running,
+    };
+    match gate(&GateInput {
+        lead,
+        ledger: &ledger,
+        campaign: &campaign,
+        switches,
+        account_closed_until: None,
+        now,
+    }) {
         Gate::Open => Ok(()),
         Gate::Wait { until, .. } => {
             lead.next_at = Some(until.max(lead.next_at.unwrap_or(until)));
@@ -140,17 +182,31 @@ async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
 
 /// A phone in the query is checked against the lead. A plus sign in a query is a space: people forget to encode it.
 async fn check_phone(caller: &Caller<'_>, lead: &Lead) -> Result<(), Problem> {
-    let Some(raw) = caller.request.query().get("phone").cloned() else { return Ok(()) };
+    let Some(raw) = caller.request.query().get("phone").cloned() else {
+        return Ok(());
+    };
     let raw = match raw.strip_prefix(' ') {
         Some(rest) => format!("+{rest}"),
         None => raw,
     };
     let region = caller.campaign(lead.campaign.as_str()).await?.default_region;
-    let phone = Phone::parse(&raw, region).map_err(|error| Problem::new(422, "bad_phone", error.to_string(), "leave `phone` out or give the lead's"))?;
+    let phone = Phone::parse(&raw, region).map_err(|error| {
+        Problem::new(
+            422,
+            "bad_phone",
+            error.to_string(),
+            "leave `phone` out or give the lead's",
+        )
+    })?;
     if phone == lead.phone {
         return Ok(());
     }
-    Err(Problem::new(409, "other_phone", "failed to change the lead: it has another phone", "leave `phone` out or give the lead's"))
+    Err(Problem::new(
+        409,
+        "other_phone",
+        "failed to change the lead: it has another phone",
+        "leave `phone` out or give the lead's",
+    ))
 }
 
 fn answer(lead: &Lead, changed: bool, remaining: &[redial_domain::AttemptId]) -> Result<Answer, Problem> {

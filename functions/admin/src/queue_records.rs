@@ -43,8 +43,17 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     let mut place: Option<Place> = cursor::read(query.get("cursor"))?;
     let now = app.clock.now();
-    let settings = app.table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default();
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await.map_err(|error| unavailable(&error))?;
+    let settings = app
+        .table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default();
+    let campaigns = app
+        .table
+        .campaigns(None, CAMPAIGNS_MAX)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let first = place.as_ref().map(|place| place.c.clone());
     let wanted = campaigns
         .iter()
@@ -64,12 +73,20 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
         for (n, line) in lines(campaign).iter().enumerate().skip(from_line) {
             loop {
                 if records.len() >= limit || pages >= PAGES_MAX {
-                    next = Some(Place { c: campaign.id.clone(), l: n, k: after });
+                    next = Some(Place {
+                        c: campaign.id.clone(),
+                        l: n,
+                        k: after,
+                    });
                     break 'campaigns;
                 }
                 pages += 1;
                 let size = i32::try_from(limit - records.len()).unwrap_or(i32::MAX).max(20);
-                let page = app.table.queue_page(line, after.as_deref(), "~", size).await.map_err(|error| unavailable(&error))?;
+                let page = app
+                    .table
+                    .queue_page(line, after.as_deref(), "~", size)
+                    .await
+                    .map_err(|error| unavailable(&error))?;
                 let mut fitting = Vec::new();
                 let mut taken_all = true;
                 for item in &page.items {
@@ -81,10 +98,14 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
                     after = range.clone();
                     let place = range.as_deref().and_then(keys::read_queue_range);
                     let whose = Key::of(item).and_then(|key| phone_and_campaign(&key));
-                    let (Some((at, stored, _)), Some(whose)) = (place, whose) else { continue };
+                    let (Some((at, stored, _)), Some(whose)) = (place, whose) else {
+                        continue;
+                    };
                     let state = claimed.state(&whose.0, stored, at, now);
                     let ready = open && matches!(state, LeadState::Pending | LeadState::Rescheduled) && at <= now;
-                    if filter.state.is_none_or(|wanted| wanted == state) && filter.ready.is_none_or(|wanted| wanted == ready) {
+                    if filter.state.is_none_or(|wanted| wanted == state)
+                        && filter.ready.is_none_or(|wanted| wanted == ready)
+                    {
                         fitting.push((whose, state, ready));
                     }
                 }
@@ -97,12 +118,22 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
         }
     }
     let next_cursor = next.and_then(|place| cursor::write(&place));
-    Ok(Answer::json(200, &json!({"success": true, "timestamp": now.to_rfc3339(), "count": records.len(), "records": records, "next_cursor": next_cursor})))
+    Ok(Answer::json(
+        200,
+        &json!({"success": true, "timestamp": now.to_rfc3339(), "count": records.len(), "records": records, "next_cursor": next_cursor}),
+    ))
 }
 
 async fn filter(caller: &Caller<'_>) -> Result<Filter, Problem> {
     let query = caller.request.query();
-    let bad = |name: &str, why: String| Problem::new(422, "bad_field", format!("failed to read `{name}`: {why}"), "leave it out for all records");
+    let bad = |name: &str, why: String| {
+        Problem::new(
+            422,
+            "bad_field",
+            format!("failed to read `{name}`: {why}"),
+            "leave it out for all records",
+        )
+    };
     let state = match query.get("status") {
         None => None,
         Some(raw) => Some(LeadState::parse(raw).ok_or_else(|| {
@@ -125,24 +156,48 @@ async fn filter(caller: &Caller<'_>) -> Result<Filter, Problem> {
 
 type Fitting = ((Phone, CampaignId), LeadState, bool);
 
-async fn shown(caller: &Caller<'_>, campaign: &Campaign, fitting: Vec<Fitting>, now: DateTime<Utc>) -> Result<Vec<Value>, Problem> {
+async fn shown(
+    caller: &Caller<'_>,
+    campaign: &Campaign,
+    fitting: Vec<Fitting>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Value>, Problem> {
     let of: Vec<_> = fitting.iter().map(|(whose, ..)| whose.clone()).collect();
-    let leads = caller.app.table.leads_and_ledgers(&of, now).await.map_err(|error| unavailable(&error))?;
-    let profiles = caller.app.table.profiles(&of).await.map_err(|error| unavailable(&error))?;
+    let leads = caller
+        .app
+        .table
+        .leads_and_ledgers(&of, now)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let profiles = caller
+        .app
+        .table
+        .profiles(&of)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let blank = Profile::default();
     Ok(leads
         .iter()
         .filter_map(|both| {
             let lead = &both.lead;
             let (_, state, ready) = fitting.iter().find(|((phone, _), ..)| *phone == lead.phone)?;
-            let profile = profiles.get(&(lead.phone.clone(), lead.campaign.clone())).unwrap_or(&blank);
+            let profile = profiles
+                .get(&(lead.phone.clone(), lead.campaign.clone()))
+                .unwrap_or(&blank);
             Some(record(lead, profile, *state, *ready, campaign, now))
         })
         .collect())
 }
 
 /// A lead as the seed's records show it.
-pub(crate) fn record(lead: &Lead, profile: &Profile, state: LeadState, ready: bool, campaign: &Campaign, now: DateTime<Utc>) -> Value {
+pub(crate) fn record(
+    lead: &Lead,
+    profile: &Profile,
+    state: LeadState,
+    ready: bool,
+    campaign: &Campaign,
+    now: DateTime<Utc>,
+) -> Value {
     let ms = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
     let iso = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
     json!({

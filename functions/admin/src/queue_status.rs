@@ -50,7 +50,11 @@ impl Claimed {
         }
         let wanted: Vec<Key> = states.keys().map(keys::ledger).collect();
         for item in app.table.batch_get(&wanted, false).await? {
-            let Some(phone) = Key::of(&item).and_then(|key| Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok()) else { continue };
+            let Some(phone) =
+                Key::of(&item).and_then(|key| Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok())
+            else {
+                continue;
+            };
             let ledger: redial_domain::Ledger = read(item)?;
             if ledger.inflight.is_some_and(|inflight| inflight.campaign == campaign.id) {
                 states.insert(phone, LeadState::Dialing);
@@ -73,8 +77,12 @@ impl Claimed {
 pub(crate) fn lines(campaign: &Campaign) -> Vec<String> {
     let owner = Owner::from(&campaign.id);
     let shards = 0..campaign.shards;
-    let waiting = Lane::ALL.into_iter().flat_map(|lane| shards.clone().map(move |shard| (lane, shard)));
-    let mut lines: Vec<String> = waiting.map(|(lane, shard)| keys::queue_line(&owner, lane, shard)).collect();
+    let waiting = Lane::ALL
+        .into_iter()
+        .flat_map(|lane| shards.clone().map(move |shard| (lane, shard)));
+    let mut lines: Vec<String> = waiting
+        .map(|(lane, shard)| keys::queue_line(&owner, lane, shard))
+        .collect();
     lines.extend((0..campaign.shards).map(|shard| keys::queue_rest(&campaign.id, shard)));
     lines
 }
@@ -89,7 +97,10 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
         return Ok(kept);
     }
     let claimed = Claimed::of(app, campaign).await?;
-    let mut counts = Counts { as_of: now.timestamp(), ..Counts::default() };
+    let mut counts = Counts {
+        as_of: now.timestamp(),
+        ..Counts::default()
+    };
     for line in lines(campaign) {
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
@@ -97,7 +108,9 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
             for item in &page.items {
                 let place = text(item, "q_sk").and_then(keys::read_queue_range);
                 let phone = Key::of(item).and_then(|key| phone_and_campaign(&key));
-                let (Some((at, stored, _)), Some((phone, _))) = (place, phone) else { continue };
+                let (Some((at, stored, _)), Some((phone, _))) = (place, phone) else {
+                    continue;
+                };
                 let state = claimed.state(&phone, stored, at, now);
                 *counts.states.entry(state.as_str().to_owned()).or_default() += 1;
                 counts.total += 1;
@@ -126,8 +139,17 @@ pub(crate) fn is_open(campaign: &Campaign, settings: &Settings, now: DateTime<Ut
 pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let app = caller.app;
     let now = app.clock.now();
-    let settings = app.table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default();
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await.map_err(|error| unavailable(&error))?;
+    let settings = app
+        .table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default();
+    let campaigns = app
+        .table
+        .campaigns(None, CAMPAIGNS_MAX)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let mut total = Counts::default();
     let mut as_of = now;
     let mut openings = BTreeMap::new();
@@ -137,9 +159,19 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
             *total.states.entry(state.clone()).or_default() += n;
         }
         total.total += counts.total;
-        total.ready += if is_open(campaign, &settings, now) { counts.ready } else { 0 };
+        total.ready += if is_open(campaign, &settings, now) {
+            counts.ready
+        } else {
+            0
+        };
         as_of = as_of.min(DateTime::from_timestamp(counts.as_of, 0).unwrap_or(now));
-        openings.insert(campaign.id.to_string(), campaign.window.next_open(now, Campaign::CLOSING_MARGIN).map(|at| at.to_rfc3339()));
+        openings.insert(
+            campaign.id.to_string(),
+            campaign
+                .window
+                .next_open(now, Campaign::CLOSING_MARGIN)
+                .map(|at| at.to_rfc3339()),
+        );
     }
     let at = |state: LeadState| total.states.get(state.as_str()).copied().unwrap_or_default();
     let mut stats = serde_json::Map::new();
@@ -181,5 +213,8 @@ async fn redial_interval(app: &App, campaign: &Campaign) -> Result<Value, Proble
         return Ok((*last).into());
     }
     let rules = app.rules.in_use(&app.table, &campaign.rule_set, app.clock.now()).await;
-    Ok(rules.ok().and_then(|rules| rules.spec().intervals_min.last().copied()).map_or(Value::Null, Into::into))
+    Ok(rules
+        .ok()
+        .and_then(|rules| rules.spec().intervals_min.last().copied())
+        .map_or(Value::Null, Into::into))
 }

@@ -20,15 +20,33 @@ pub(crate) enum Switch {
 
 pub(crate) async fn throw(caller: &Caller<'_>, switch: Switch, on: bool) -> Result<Answer, Problem> {
     let app = caller.app;
-    let mut settings = app.table.settings().await.map_err(|error| unavailable(&error))?.unwrap_or_default();
+    let mut settings = app
+        .table
+        .settings()
+        .await
+        .map_err(|error| unavailable(&error))?
+        .unwrap_or_default();
     match switch {
         Switch::Enabled => settings.enabled = on,
         Switch::Running => settings.running = on,
     }
-    app.table.put_settings(&settings).await.map_err(|error| unavailable(&error))?;
+    app.table
+        .put_settings(&settings)
+        .await
+        .map_err(|error| unavailable(&error))?;
     tracing::info!(actor = %caller.actor.name, "switch {switch:?} is {}", if on { "on" } else { "off" });
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await.map_err(|error| unavailable(&error))?;
-    let remaining = if on { Vec::new() } else { wait_for_campaigns(app, &campaigns).await.map_err(|error| unavailable(&error))? };
+    let campaigns = app
+        .table
+        .campaigns(None, CAMPAIGNS_MAX)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let remaining = if on {
+        Vec::new()
+    } else {
+        wait_for_campaigns(app, &campaigns)
+            .await
+            .map_err(|error| unavailable(&error))?
+    };
     Ok(Answer::json(
         200,
         &json!({
@@ -44,16 +62,33 @@ pub(crate) async fn throw(caller: &Caller<'_>, switch: Switch, on: bool) -> Resu
 pub(crate) async fn process(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let app = caller.app;
     let now = app.clock.now();
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await.map_err(|error| unavailable(&error))?;
+    let campaigns = app
+        .table
+        .campaigns(None, CAMPAIGNS_MAX)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let asks: Vec<_> = campaigns
         .iter()
         .filter(|campaign| campaign.status == CampaignStatus::Running)
         .flat_map(|campaign| (0..campaign.shards).map(|shard| (campaign.id.clone(), shard)))
-        .map(|(campaign, shard)| (TickMessage { v: SCHEMA_VERSION, campaign, shard, asked_at: now }, 0))
+        .map(|(campaign, shard)| {
+            (
+                TickMessage {
+                    v: SCHEMA_VERSION,
+                    campaign,
+                    shard,
+                    asked_at: now,
+                },
+                0,
+            )
+        })
         .collect();
     app.queues.tick(&asks).await.map_err(|error| {
         tracing::error!("{error}");
         Problem::new(503, "unavailable", "failed to start a look at the queue", "try again")
     })?;
-    Ok(Answer::json(202, &json!({"success": true, "timestamp": now.to_rfc3339(), "asked": asks.len()})))
+    Ok(Answer::json(
+        202,
+        &json!({"success": true, "timestamp": now.to_rfc3339(), "asked": asks.len()}),
+    ))
 }

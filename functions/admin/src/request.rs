@@ -31,31 +31,68 @@ impl Caller<'_> {
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let bytes = self.request.bytes()?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Problem::new(400, "no_body", "failed to read the body: there is none", "send JSON"));
+            return Err(Problem::new(
+                400,
+                "no_body",
+                "failed to read the body: there is none",
+                "send JSON",
+            ));
         }
         // In two steps, so that what is no JSON and what is JSON of another shape get their own answers.
         let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
-            Problem::new(400, "body_not_json", format!("failed to read the body: no JSON at line {}, column {}", error.line(), error.column()), "send JSON")
+            Problem::new(
+                400,
+                "body_not_json",
+                format!(
+                    "failed to read the body: no JSON at line {}, column {}",
+                    error.line(),
+                    error.column()
+                ),
+                "send JSON",
+            )
         })?;
-        serde_json::from_value(value)
-            .map_err(|error| Problem::new(422, "bad_field", format!("failed to read the body: {error}"), "correct the field and send it again"))
+        serde_json::from_value(value).map_err(|error| {
+            Problem::new(
+                422,
+                "bad_field",
+                format!("failed to read the body: {error}"),
+                "correct the field and send it again",
+            )
+        })
     }
 
     /// A whole number in the query.
     pub(crate) fn number(&self, name: &'static str, default: usize, max: usize) -> Result<usize, Problem> {
-        let Some(raw) = self.request.query().get(name).cloned() else { return Ok(default) };
+        let Some(raw) = self.request.query().get(name).cloned() else {
+            return Ok(default);
+        };
         raw.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| {
-            Problem::new(422, "bad_field", format!("failed to read `{name}`: it is no whole number from 1 to {max}"), format!("leave it out for {default}"))
+            Problem::new(
+                422,
+                "bad_field",
+                format!("failed to read `{name}`: it is no whole number from 1 to {max}"),
+                format!("leave it out for {default}"),
+            )
         })
     }
 
     /// A lead by our id or a CRM's.
     pub(crate) async fn lead(&self, id: &str) -> Result<Lead, Problem> {
         let now = self.app.clock.now();
-        let found = self.app.table.find_lead(id, now).await.map_err(|error| unavailable(&error))?;
+        let found = self
+            .app
+            .table
+            .find_lead(id, now)
+            .await
+            .map_err(|error| unavailable(&error))?;
         found.ok_or_else(|| {
             let id: String = id.chars().take(64).collect();
-            Problem::new(404, "unknown_lead", format!("failed to find the lead `{id}`"), "use the `lead_id` of an answer, or the CRM's id")
+            Problem::new(
+                404,
+                "unknown_lead",
+                format!("failed to find the lead `{id}`"),
+                "use the `lead_id` of an answer, or the CRM's id",
+            )
         })
     }
 
@@ -63,16 +100,31 @@ impl Caller<'_> {
     pub(crate) async fn campaign(&self, id: &str) -> Result<Campaign, Problem> {
         let unknown = || {
             let id: String = id.chars().take(64).collect();
-            Problem::new(404, "unknown_campaign", format!("failed to find the campaign `{id}`"), "list them with GET /campaigns")
+            Problem::new(
+                404,
+                "unknown_campaign",
+                format!("failed to find the campaign `{id}`"),
+                "list them with GET /campaigns",
+            )
         };
         let id = CampaignId::parse(id).map_err(|_| unknown())?;
-        self.app.table.campaign(&id).await.map_err(|error| unavailable(&error))?.ok_or_else(unknown)
+        self.app
+            .table
+            .campaign(&id)
+            .await
+            .map_err(|error| unavailable(&error))?
+            .ok_or_else(unknown)
     }
 }
 
 pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {
     let path: String = path.join("/").chars().take(120).collect();
-    Problem::new(404, "not_found", format!("failed to find {method} /{path}"), "the README lists the API")
+    Problem::new(
+        404,
+        "not_found",
+        format!("failed to find {method} /{path}"),
+        "the README lists the API",
+    )
 }
 
 /// The table did not do it; nothing was changed that the answer does not name.
@@ -83,5 +135,10 @@ pub(crate) fn unavailable(error: &TableError) -> Problem {
 
 /// Somebody else changed the same thing again and again.
 pub(crate) fn contended(what: &str) -> Problem {
-    Problem::new(409, "changed_meanwhile", format!("failed to change the {what}: others kept changing it"), "look at it and try again")
+    Problem::new(
+        409,
+        "changed_meanwhile",
+        format!("failed to change the {what}: others kept changing it"),
+        "look at it and try again",
+    )
 }

@@ -31,13 +31,30 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let settings = table.settings().await.map_err(failed)?.unwrap_or_default();
     let claimed = Claimed::of(app, &campaign).await.map_err(failed)?;
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
-    let attempts = table.history(&lead.phone, "ATTEMPT#", attempts_before.as_deref(), size).await.map_err(failed)?;
-    let activities = table.history(&lead.phone, "ACTIVITY#", activities_before.as_deref(), size).await.map_err(failed)?;
+    let attempts = table
+        .history(&lead.phone, "ATTEMPT#", attempts_before.as_deref(), size)
+        .await
+        .map_err(failed)?;
+    let activities = table
+        .history(&lead.phone, "ACTIVITY#", activities_before.as_deref(), size)
+        .await
+        .map_err(failed)?;
 
     let now = app.clock.now();
-    let off = Switches { enabled: false, running: false, campaign: CampaignStatus::Draft };
+    let off = Switches {
+        enabled: false,
+        running: false,
+        campaign: CampaignStatus::Draft,
+    };
     let switches = reading.map_or(off, |GateReading { switches, .. }| switches);
-    let input = GateInput { lead: &lead, ledger: &ledger, campaign: &campaign, switches, account_closed_until: None, now };
+    let input = GateInput {
+        lead: &lead,
+        ledger: &ledger,
+        campaign: &campaign,
+        switches,
+        account_closed_until: None,
+        now,
+    };
     let may_be_called = match gate(&input) {
         Gate::Open => json!({"now": true}),
         Gate::Wait { reason, until } => json!({"now": false, "reason": reason, "until": until.to_rfc3339()}),
@@ -73,7 +90,10 @@ fn next_cursor(items: &[Item], sort: &str, limit: usize) -> Option<String> {
 }
 
 fn attempt(item: &Item) -> Option<Value> {
-    let deliveries = item.get("deliveries").and_then(|value| value.as_ss().ok()).map_or(0, Vec::len);
+    let deliveries = item
+        .get("deliveries")
+        .and_then(|value| value.as_ss().ok())
+        .map_or(0, Vec::len);
     let attempt: Attempt = read(item.clone()).ok()?;
     Some(json!({
         "attempt_id": attempt.id,
@@ -99,5 +119,7 @@ fn attempt(item: &Item) -> Option<Value> {
 
 fn activity(item: &Item) -> Option<Value> {
     let activity: Activity = read(item.clone()).ok()?;
-    Some(json!({"id": activity.id, "at": activity.at.to_rfc3339(), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why}))
+    Some(
+        json!({"id": activity.id, "at": activity.at.to_rfc3339(), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why}),
+    )
 }

@@ -26,14 +26,23 @@ impl Handler {
     /// # Errors
     /// When there is no key, or Secrets Manager does not answer.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let key = app.secret("BLAND_API_KEY").await?.ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
-        let base = app.environment.get("BLAND_BASE_URL").unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
+        let key = app
+            .secret("BLAND_API_KEY")
+            .await?
+            .ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
+        let base = app
+            .environment
+            .get("BLAND_BASE_URL")
+            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
         let bland = BlandClient::new(&base, &ApiKey::new(&key), PLACE_TIMEOUT)?;
         let webhook_url = app
             .environment
             .get("REDIAL_WEBHOOK_BASE_URL")
             .map(|base| format!("{}/webhooks/bland", base.trim_end_matches('/')));
-        Ok(Self { dialer: Dialer::new(app.clone(), bland, webhook_url), app })
+        Ok(Self {
+            dialer: Dialer::new(app.clone(), bland, webhook_url),
+            app,
+        })
     }
 
     /// Dials a batch. Calls are independent; a message comes again only when nothing was reserved for it.
@@ -41,7 +50,9 @@ impl Handler {
     /// # Errors
     /// When the event is no batch of a queue.
     pub async fn handle(&self, event: Value) -> Result<Value, Error> {
-        let records = event["Records"].as_array().ok_or("failed to read the event: it has no `Records`")?;
+        let records = event["Records"]
+            .as_array()
+            .ok_or("failed to read the event: it has no `Records`")?;
         let results = join_all(records.iter().map(|record| async move {
             let dialed = self.dialer.dial(record["body"].as_str().unwrap_or_default()).await;
             (record["messageId"].as_str().unwrap_or_default(), dialed)

@@ -18,8 +18,9 @@ use redial_aws::queues::QueueError;
 use redial_aws::slots::{CLOCK_MARGIN, Token};
 use redial_aws::table::TableError;
 use redial_domain::{
-    CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate, GateInput,
-    InFlight, Lead, LeadState, Ledger, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION, WaitReason, gate,
+    CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
+    GateInput, InFlight, Lead, LeadState, Ledger, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION,
+    WaitReason, gate,
 };
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 
@@ -101,7 +102,11 @@ struct Reservation<'a> {
 
 impl Dialer {
     pub(crate) const fn new(app: App, bland: BlandClient, webhook_url: Option<String>) -> Self {
-        Self { app, bland, webhook_url }
+        Self {
+            app,
+            bland,
+            webhook_url,
+        }
     }
 
     pub(crate) async fn dial(&self, body: &str) -> Result<Dialed, DialError> {
@@ -122,12 +127,22 @@ impl Dialer {
             return self.let_go(&message, Dialed::ClaimOver).await;
         }
         let reading = self.app.table.switches(&message.campaign, &message.phone).await?;
-        let campaign = self.app.campaign(&message.campaign, reading.map_or(0, |r| r.campaign_version)).await?;
+        let campaign = self
+            .app
+            .campaign(&message.campaign, reading.map_or(0, |r| r.campaign_version))
+            .await?;
         let (Some(reading), Some(campaign)) = (reading, campaign) else {
             return self.let_go(&message, Dialed::ClaimOver).await;
         };
         let account_closed_until = self.app.table.account_closed_until(PROVIDER).await?;
-        let input = GateInput { lead: &lead, ledger: &ledger, campaign: &campaign, switches: reading.switches, account_closed_until, now };
+        let input = GateInput {
+            lead: &lead,
+            ledger: &ledger,
+            campaign: &campaign,
+            switches: reading.switches,
+            account_closed_until,
+            now,
+        };
         match gate(&input) {
             Gate::Open => {}
             refused => {
@@ -140,12 +155,23 @@ impl Dialer {
         let inflight = self.reservation(&message, &lead, &campaign, now);
         let starts = ledger.starts_with(now, &campaign.subject);
         let since = Instant::now();
-        match self.app.table.reserve(&message.phone, &ledger, &inflight, &starts).await? {
+        match self
+            .app
+            .table
+            .reserve(&message.phone, &ledger, &inflight, &starts)
+            .await?
+        {
             Reserved::Ours => {}
             Reserved::ByEarlierDelivery => return Ok(Dialed::NotOurs),
             Reserved::Refused => return self.let_go(&message, Dialed::NotOurs).await,
         }
-        let held = Reservation { message: &message, ledger: Ledger { starts, ..ledger }, lead, inflight, since };
+        let held = Reservation {
+            message: &message,
+            ledger: Ledger { starts, ..ledger },
+            lead,
+            inflight,
+            since,
+        };
         self.place(&held, &campaign, &profile).await
     }
 
@@ -170,10 +196,18 @@ impl Dialer {
     /// From here on a failure never makes the message come again: reserved is reserved.
     async fn place(&self, held: &Reservation<'_>, campaign: &Campaign, profile: &Profile) -> Result<Dialed, DialError> {
         let asked = Instant::now();
-        let permitted = match self.app.table.switches(&held.message.campaign, &held.message.phone).await {
+        let permitted = match self
+            .app
+            .table
+            .switches(&held.message.campaign, &held.message.phone)
+            .await
+        {
             Ok(Some(reading)) => {
                 let switches = reading.switches;
-                switches.enabled && switches.running && switches.campaign == CampaignStatus::Running && reading.campaign_version == campaign.version
+                switches.enabled
+                    && switches.running
+                    && switches.campaign == CampaignStatus::Running
+                    && reading.campaign_version == campaign.version
             }
             Ok(None) => false,
             Err(error) => {
@@ -196,7 +230,11 @@ impl Dialer {
                 self.count_provider_error().await;
                 Ok(Dialed::Ambiguous)
             }
-            Placed::Refused { reason, retry_after_s, said } => {
+            Placed::Refused {
+                reason,
+                retry_after_s,
+                said,
+            } => {
                 tracing::warn!(attempt.id = %held.inflight.id, "provider refused: {reason:?} {}", said.as_deref().unwrap_or_default());
                 self.refused(held, reason, retry_after_s, said).await;
                 Ok(Dialed::ProviderRefused)
@@ -207,8 +245,16 @@ impl Dialer {
     fn request(&self, held: &Reservation<'_>, campaign: &Campaign, profile: &Profile) -> PlaceRequest {
         let voice = &campaign.voice;
         let mut request_data = profile.custom.clone();
-        let known = [("first_name", &profile.first_name), ("last_name", &profile.last_name), ("city", &profile.city)];
-        request_data.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
+        let known = [
+            ("first_name", &profile.first_name),
+            ("last_name", &profile.last_name),
+            ("city", &profile.city),
+        ];
+        request_data.extend(
+            known
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
+        );
         PlaceRequest {
             phone: held.message.phone.clone(),
             from: voice.from.clone(),
@@ -230,7 +276,12 @@ impl Dialer {
         let longest = TimeDelta::minutes(i64::from(campaign.voice.max_duration_min)) + LEASE_MARGIN;
         let lease_until = held.inflight.reserved_at + longest;
         // Not noted is not lost: the webhook carries our id, and reconcile finds the call by it.
-        if let Err(error) = self.app.table.placed(&held.message.phone, &held.inflight.id, call, lease_until).await {
+        if let Err(error) = self
+            .app
+            .table
+            .placed(&held.message.phone, &held.inflight.id, call, lease_until)
+            .await
+        {
             tracing::warn!(attempt.id = %held.inflight.id, "call id not noted: {error}");
         }
         tracing::info!(attempt.id = %held.inflight.id, lead.id = %held.lead.id, "call placed");
@@ -248,11 +299,19 @@ impl Dialer {
         match reason {
             Refusal::RateLimited => {
                 let wait_s = retry_after_s.unwrap_or(RATE_LIMIT_PAUSE_S).max(1);
-                pause(now + TimeDelta::seconds(i64::from(wait_s)), "rate limited by the provider").await;
+                pause(
+                    now + TimeDelta::seconds(i64::from(wait_s)),
+                    "rate limited by the provider",
+                )
+                .await;
                 self.give_back(held).await;
             }
             Refusal::Account { .. } => {
-                pause(now + ACCOUNT_PAUSE, "the provider refuses the account: look at key and balance").await;
+                pause(
+                    now + ACCOUNT_PAUSE,
+                    "the provider refuses the account: look at key and balance",
+                )
+                .await;
                 self.give_back(held).await;
             }
             Refusal::Unreachable => {
@@ -260,7 +319,11 @@ impl Dialer {
                 self.give_back(held).await;
             }
             Refusal::BadNumber | Refusal::Invalid { .. } => {
-                let failure = if reason == Refusal::BadNumber { FailureClass::BadNumber } else { FailureClass::Network };
+                let failure = if reason == Refusal::BadNumber {
+                    FailureClass::BadNumber
+                } else {
+                    FailureClass::Network
+                };
                 // The outcome releases the line and gives the start back, and the lead moves on with its reason.
                 if let Err(error) = self.report_not_placed(held, failure, said).await {
                     tracing::warn!(attempt.id = %held.inflight.id, "refusal not reported: {error}");
@@ -270,7 +333,12 @@ impl Dialer {
         }
     }
 
-    async fn report_not_placed(&self, held: &Reservation<'_>, failure: FailureClass, said: Option<String>) -> Result<(), QueueError> {
+    async fn report_not_placed(
+        &self,
+        held: &Reservation<'_>,
+        failure: FailureClass,
+        said: Option<String>,
+    ) -> Result<(), QueueError> {
         let event = CallEvent {
             provider: PROVIDER.to_owned(),
             call_id: None,
@@ -287,17 +355,35 @@ impl Dialer {
                 lead: Some(held.lead.id.clone()),
                 campaign: Some(held.message.campaign.clone()),
             },
-            facts: Facts { failure: Some(failure), error: said, ..Facts::ended(Outcome::NotPlaced) },
+            facts: Facts {
+                failure: Some(failure),
+                error: said,
+                ..Facts::ended(Outcome::NotPlaced)
+            },
         };
-        let report = Report::Found { event: Box::new(event), by: "dialer".to_owned() };
-        self.app.queues.report(&CallMessage { v: SCHEMA_VERSION, received_at: self.app.clock.now(), report }).await
+        let report = Report::Found {
+            event: Box::new(event),
+            by: "dialer".to_owned(),
+        };
+        self.app
+            .queues
+            .report(&CallMessage {
+                v: SCHEMA_VERSION,
+                received_at: self.app.clock.now(),
+                report,
+            })
+            .await
     }
 
     async fn count_provider_error(&self) {
         let now = self.app.clock.now();
         let counted = self.app.table.count_account_error(PROVIDER, now).await;
         if counted.is_ok_and(|errors| errors >= ERRORS_PER_MINUTE_MAX)
-            && let Err(error) = self.app.table.close_account(PROVIDER, now + OUTAGE_PAUSE, "the provider fails again and again").await
+            && let Err(error) = self
+                .app
+                .table
+                .close_account(PROVIDER, now + OUTAGE_PAUSE, "the provider fails again and again")
+                .await
         {
             tracing::warn!("account pause not noted: {error}");
         }
@@ -306,7 +392,11 @@ impl Dialer {
     /// Gives line, start and slot back. What cannot be given back ends by reconcile.
     async fn give_back(&self, held: &Reservation<'_>) {
         let starts = held.ledger.starts_without(held.inflight.reserved_at);
-        let given = self.app.table.cancel_reservation(&held.message.phone, &held.inflight.id, &held.inflight.nonce, &starts).await;
+        let given = self
+            .app
+            .table
+            .cancel_reservation(&held.message.phone, &held.inflight.id, &held.inflight.nonce, &starts)
+            .await;
         let freed = match given {
             Ok(_) => self.free_token(held.message).await,
             Err(error) => Err(error),
@@ -322,17 +412,29 @@ impl Dialer {
     }
 
     async fn free_token(&self, message: &DialMessage) -> Result<(), TableError> {
-        let token = Token { attempt: message.attempt.clone(), claim_until: message.claim_until };
-        self.app.table.free_token(&message.owner, message.shard, message.slot, &message.phone, &token).await
+        let token = Token {
+            attempt: message.attempt.clone(),
+            claim_until: message.claim_until,
+        };
+        self.app
+            .table
+            .free_token(&message.owner, message.shard, message.slot, &message.phone, &token)
+            .await
     }
 
     /// Moves a lead that the gate refused since it was claimed, so that the tick does not claim it again at once.
     /// Switches, closings and the account are for all leads alike: the tick sees them by itself.
     async fn move_on(&self, lead: &Lead, refused: &Gate, now: DateTime<Utc>) -> Result<(), DialError> {
-        let Gate::Wait { reason, until } = refused else { return Ok(()) };
+        let Gate::Wait { reason, until } = refused else {
+            return Ok(());
+        };
         let its_own = matches!(
             reason,
-            WaitReason::InFlight | WaitReason::Hold | WaitReason::DailyCap { .. } | WaitReason::LedgerFull { .. } | WaitReason::MinimumGap { .. }
+            WaitReason::InFlight
+                | WaitReason::Hold
+                | WaitReason::DailyCap { .. }
+                | WaitReason::LedgerFull { .. }
+                | WaitReason::MinimumGap { .. }
         );
         if !its_own {
             return Ok(());

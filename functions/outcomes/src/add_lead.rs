@@ -8,7 +8,9 @@ use redial_telephony::NewLead;
 /// Takes a lead in, in the name of the CRM. A lead that comes with a do-not-call status marks the phone first.
 pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lead: NewLead) -> Result<(), IntakeError> {
     if find_explicit_stop(lead.status_word.as_deref(), &[]).is_some() {
-        app.table.mark_do_not_call(&lead.phone, app.clock.now(), &format!("{source}:status")).await?;
+        app.table
+            .mark_do_not_call(&lead.phone, app.clock.now(), &format!("{source}:status"))
+            .await?;
     }
     let intake = Intake {
         phone: lead.phone,
@@ -25,7 +27,10 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
             custom: lead.custom,
         },
     };
-    let actor = Actor { name: source.to_owned(), role: Role::Webhook };
+    let actor = Actor {
+        name: source.to_owned(),
+        role: Role::Webhook,
+    };
     let taken = take_in(app, campaign, intake, actor).await?;
     tracing::info!(lead.id = %taken.lead, lead.created = taken.created, lead.claimed = taken.claimed, "lead from {source}");
     Ok(())

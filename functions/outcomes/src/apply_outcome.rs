@@ -110,41 +110,86 @@ impl Applier {
     /// Applies one message of the calls queue.
     pub(crate) async fn apply_message(&self, body: &str, redelivered: bool) -> Result<Applied, ApplyError> {
         let message: CallMessage = match messages::read(body) {
-            Err(MessageError::Shape(why)) => return self.keep(KeptWhy::Unreadable, "none", &why, body.as_bytes()).await,
+            Err(MessageError::Shape(why)) => {
+                return self.keep(KeptWhy::Unreadable, "none", &why, body.as_bytes()).await;
+            }
             read => read?,
         };
         let received_at = message.received_at;
         match &message.report {
-            Report::Webhook { provider, content_type, campaign, body } if provider == "convoso" => {
-                self.lead(content_type.as_deref(), campaign.as_ref(), body).await
-            }
+            Report::Webhook {
+                provider,
+                content_type,
+                campaign,
+                body,
+            } if provider == "convoso" => self.lead(content_type.as_deref(), campaign.as_ref(), body).await,
             Report::Webhook { provider, body, .. } => match bland::parse(body.as_bytes(), Region::US) {
-                Ok(event) => self.apply(Delivery { event, raw: body.as_bytes(), redelivered }, received_at).await,
-                Err(error) => self.keep(KeptWhy::Unreadable, provider, &error.to_string(), body.as_bytes()).await,
+                Ok(event) => {
+                    self.apply(
+                        Delivery {
+                            event,
+                            raw: body.as_bytes(),
+                            redelivered,
+                        },
+                        received_at,
+                    )
+                    .await
+                }
+                Err(error) => {
+                    self.keep(KeptWhy::Unreadable, provider, &error.to_string(), body.as_bytes())
+                        .await
+                }
             },
             Report::Found { event, .. } => {
-                self.apply(Delivery { event: (**event).clone(), raw: b"", redelivered }, received_at).await
+                self.apply(
+                    Delivery {
+                        event: (**event).clone(),
+                        raw: b"",
+                        redelivered,
+                    },
+                    received_at,
+                )
+                .await
             }
         }
     }
 
-    async fn lead(&self, content_type: Option<&str>, campaign: Option<&CampaignId>, body: &str) -> Result<Applied, ApplyError> {
+    async fn lead(
+        &self,
+        content_type: Option<&str>,
+        campaign: Option<&CampaignId>,
+        body: &str,
+    ) -> Result<Applied, ApplyError> {
         let campaign = campaign.cloned().unwrap_or_else(CampaignId::default_campaign);
-        let region = self.app.campaign(&campaign, 0).await?.map(|campaign| campaign.default_region).unwrap_or_default();
+        let region = self
+            .app
+            .campaign(&campaign, 0)
+            .await?
+            .map(|campaign| campaign.default_region)
+            .unwrap_or_default();
         let lead = match convoso::parse_new_lead(content_type, body.as_bytes(), region) {
             Ok(lead) => lead,
-            Err(error) => return self.keep(KeptWhy::Unreadable, "convoso", &error.to_string(), body.as_bytes()).await,
+            Err(error) => {
+                return self
+                    .keep(KeptWhy::Unreadable, "convoso", &error.to_string(), body.as_bytes())
+                    .await;
+            }
         };
         match add_lead(&self.app, "convoso", &campaign, lead).await {
             Ok(()) => Ok(Applied::LeadTaken),
             Err(error @ (IntakeError::NoCampaign(_) | IntakeError::NotTaken { .. })) => {
-                self.keep(KeptWhy::Unmatched, "convoso", &error.to_string(), body.as_bytes()).await
+                self.keep(KeptWhy::Unmatched, "convoso", &error.to_string(), body.as_bytes())
+                    .await
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn apply(&self, mut delivery: Delivery<'_>, received_at: chrono::DateTime<chrono::Utc>) -> Result<Applied, ApplyError> {
+    async fn apply(
+        &self,
+        mut delivery: Delivery<'_>,
+        received_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Applied, ApplyError> {
         let event = &mut delivery.event;
         if event.kind == EventKind::Progress || event.leg == Leg::Agent {
             return Ok(Applied::Ignored);
@@ -152,7 +197,9 @@ impl Applier {
         if event.phone.is_none() && !self.ask_whose(event).await? {
             return self.unmatched(&delivery).await;
         }
-        let Some(phone) = delivery.event.phone.clone() else { return self.unmatched(&delivery).await };
+        let Some(phone) = delivery.event.phone.clone() else {
+            return self.unmatched(&delivery).await;
+        };
         if delivery.event.facts.stop.is_some() {
             self.stop_first(&phone, &delivery.event).await?;
         }
@@ -164,8 +211,14 @@ impl Applier {
             let applied = match find_call(&self.app, self.bland.as_ref(), &delivery.event, &phone, &ledger).await? {
                 Call::InFlight(inflight) => self.finish(&delivery, &phone, ledger, &inflight, received_at).await?,
                 Call::Finished(stored) => self.add_to(&delivery, &phone, ledger, &stored, received_at).await?,
-                Call::Orphan(attempt, campaign) => self.finish_orphan(&delivery, &phone, ledger, &attempt, &campaign, received_at).await?,
-                Call::Inbound(lead) => self.finish_inbound(&delivery, &phone, ledger, &lead, received_at).await?,
+                Call::Orphan(attempt, campaign) => {
+                    self.finish_orphan(&delivery, &phone, ledger, &attempt, &campaign, received_at)
+                        .await?
+                }
+                Call::Inbound(lead) => {
+                    self.finish_inbound(&delivery, &phone, ledger, &lead, received_at)
+                        .await?
+                }
                 Call::Nothing => return self.unmatched(&delivery).await,
             };
             if let Some(applied) = applied {
@@ -177,8 +230,12 @@ impl Applier {
 
     /// A delivery without a phone, as citations and late transcripts are: the provider knows whose call it was.
     async fn ask_whose(&self, event: &mut CallEvent) -> Result<bool, ApplyError> {
-        let (Some(bland), Some(call_id)) = (&self.bland, &event.call_id) else { return Ok(false) };
-        let Some(details) = bland.details(call_id).await? else { return Ok(false) };
+        let (Some(bland), Some(call_id)) = (&self.bland, &event.call_id) else {
+            return Ok(false);
+        };
+        let Some(details) = bland.details(call_id).await? else {
+            return Ok(false);
+        };
         event.phone = details.phone;
         event.direction = details.direction;
         event.leg = details.leg;
@@ -189,8 +246,17 @@ impl Applier {
     /// A stop holds even for a call that is parked, unmatched or late, so it is written before anything else. A call to
     /// the same phone that is on the way is ended.
     async fn stop_first(&self, phone: &Phone, event: &CallEvent) -> Result<(), ApplyError> {
-        let proof = event.ours.attempt.as_ref().map(ToString::to_string).or_else(|| event.call_id.as_ref().map(ToString::to_string));
-        let ledger = self.app.table.mark_do_not_call(phone, self.app.clock.now(), proof.as_deref().unwrap_or("unknown call")).await?;
+        let proof = event
+            .ours
+            .attempt
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| event.call_id.as_ref().map(ToString::to_string));
+        let ledger = self
+            .app
+            .table
+            .mark_do_not_call(phone, self.app.clock.now(), proof.as_deref().unwrap_or("unknown call"))
+            .await?;
         self.app.metrics.count("outcome.explicit_stop");
         if let (Some(inflight), Some(bland)) = (&ledger.inflight, &self.bland)
             && let Some(call_id) = &inflight.call_id
@@ -204,52 +270,147 @@ impl Applier {
         Ok(())
     }
 
-    async fn finish(&self, delivery: &Delivery<'_>, phone: &Phone, ledger: redial_domain::Ledger, inflight: &InFlight, received_at: chrono::DateTime<chrono::Utc>) -> Result<Option<Applied>, ApplyError> {
-        let Some(campaign) = self.app.campaign(&inflight.campaign, 0).await? else { return self.unmatched(delivery).await.map(Some) };
+    async fn finish(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        ledger: redial_domain::Ledger,
+        inflight: &InFlight,
+        received_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<Applied>, ApplyError> {
+        let Some(campaign) = self.app.campaign(&inflight.campaign, 0).await? else {
+            return self.unmatched(delivery).await.map(Some);
+        };
         let mut event = delivery.event.clone();
         let now = self.app.clock.now();
         event.call_id = event.call_id.or_else(|| inflight.call_id.clone());
         // A provider's clock, or an old payload, cannot end a call before it began or after we heard of it.
-        event.facts.ended_at = event.facts.ended_at.filter(|end| (inflight.reserved_at..=received_at).contains(end)).or(Some(received_at.min(now)));
-        let end = if event.facts.outcome == Outcome::Lost { AttemptEnd::Lost } else { AttemptEnd::Reported };
+        event.facts.ended_at = event
+            .facts
+            .ended_at
+            .filter(|end| (inflight.reserved_at..=received_at).contains(end))
+            .or(Some(received_at.min(now)));
+        let end = if event.facts.outcome == Outcome::Lost {
+            AttemptEnd::Lost
+        } else {
+            AttemptEnd::Reported
+        };
         // Later news first: the terminal report was lost, and this one proves that the call is over.
         event.kind = EventKind::Ended;
-        let case = Case { attempt: &inflight.id, end, slot: Some(inflight.slot.clone()), started_at: inflight.reserved_at, event: &event, campaign: &campaign, ledger: &ledger, now };
+        let case = Case {
+            attempt: &inflight.id,
+            end,
+            slot: Some(inflight.slot.clone()),
+            started_at: inflight.reserved_at,
+            event: &event,
+            campaign: &campaign,
+            ledger: &ledger,
+            now,
+        };
         let applied = self.commit(delivery, phone, &case, LedgerFence::Release).await?;
         if applied.is_some() {
-            self.free_slot(&inflight.owner, &inflight.slot, phone, &inflight.id).await?;
+            self.free_slot(&inflight.owner, &inflight.slot, phone, &inflight.id)
+                .await?;
         }
         Ok(applied)
     }
 
-    async fn finish_orphan(&self, delivery: &Delivery<'_>, phone: &Phone, ledger: redial_domain::Ledger, attempt: &AttemptId, campaign: &CampaignId, received_at: chrono::DateTime<chrono::Utc>) -> Result<Option<Applied>, ApplyError> {
-        let Some(campaign) = self.app.campaign(campaign, 0).await? else { return self.unmatched(delivery).await.map(Some) };
+    async fn finish_orphan(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        ledger: redial_domain::Ledger,
+        attempt: &AttemptId,
+        campaign: &CampaignId,
+        received_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<Applied>, ApplyError> {
+        let Some(campaign) = self.app.campaign(campaign, 0).await? else {
+            return self.unmatched(delivery).await.map(Some);
+        };
         let now = self.app.clock.now();
-        let started_at = delivery.event.facts.created_at.filter(|at| *at <= now).unwrap_or(received_at.min(now));
-        let case = Case { attempt, end: AttemptEnd::Reported, slot: None, started_at, event: &delivery.event, campaign: &campaign, ledger: &ledger, now };
+        let started_at = delivery
+            .event
+            .facts
+            .created_at
+            .filter(|at| *at <= now)
+            .unwrap_or(received_at.min(now));
+        let case = Case {
+            attempt,
+            end: AttemptEnd::Reported,
+            slot: None,
+            started_at,
+            event: &delivery.event,
+            campaign: &campaign,
+            ledger: &ledger,
+            now,
+        };
         self.commit(delivery, phone, &case, LedgerFence::Seen).await
     }
 
-    async fn finish_inbound(&self, delivery: &Delivery<'_>, phone: &Phone, ledger: redial_domain::Ledger, lead: &Lead, received_at: chrono::DateTime<chrono::Utc>) -> Result<Option<Applied>, ApplyError> {
-        let Some(campaign) = self.app.campaign(&lead.campaign, 0).await? else { return self.unmatched(delivery).await.map(Some) };
+    async fn finish_inbound(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        ledger: redial_domain::Ledger,
+        lead: &Lead,
+        received_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<Applied>, ApplyError> {
+        let Some(campaign) = self.app.campaign(&lead.campaign, 0).await? else {
+            return self.unmatched(delivery).await.map(Some);
+        };
         let now = self.app.clock.now();
-        let started_at = delivery.event.facts.created_at.filter(|at| *at <= now).unwrap_or(received_at.min(now));
+        let started_at = delivery
+            .event
+            .facts
+            .created_at
+            .filter(|at| *at <= now)
+            .unwrap_or(received_at.min(now));
         let attempt = self.app.ids.attempt(now);
-        let case = Case { attempt: &attempt, end: AttemptEnd::Inbound, slot: None, started_at, event: &delivery.event, campaign: &campaign, ledger: &ledger, now };
+        let case = Case {
+            attempt: &attempt,
+            end: AttemptEnd::Inbound,
+            slot: None,
+            started_at,
+            event: &delivery.event,
+            campaign: &campaign,
+            ledger: &ledger,
+            now,
+        };
         self.commit(delivery, phone, &case, LedgerFence::Seen).await
     }
 
     /// Decides and writes. `None`: something changed meanwhile, look again.
-    async fn commit(&self, delivery: &Delivery<'_>, phone: &Phone, case: &Case<'_>, fence: LedgerFence) -> Result<Option<Applied>, ApplyError> {
+    async fn commit(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        case: &Case<'_>,
+        fence: LedgerFence,
+    ) -> Result<Option<Applied>, ApplyError> {
         let lead = self.app.table.lead(phone, &case.campaign.id, case.now).await?;
-        let rules = match self.app.rules.in_use(&self.app.table, &case.campaign.rule_set, case.now).await {
+        let rules = match self
+            .app
+            .rules
+            .in_use(&self.app.table, &case.campaign.rule_set, case.now)
+            .await
+        {
             Err(RuleBookError::Table(error)) => return Err(error.into()),
             rules => rules.map_err(|error| error.to_string()),
         };
         let decided = case.finish(rules.as_deref().map_err(Clone::clone), lead.as_ref());
         let settings = self.app.table.settings().await?.unwrap_or_default();
-        let packed = if settings.keep_raw && !delivery.raw.is_empty() { Some(pack(delivery.raw)) } else { None };
-        let Decided { attempt, lead: after, effects, stop, parked } = decided;
+        let packed = if settings.keep_raw && !delivery.raw.is_empty() {
+            Some(pack(delivery.raw))
+        } else {
+            None
+        };
+        let Decided {
+            attempt,
+            lead: after,
+            effects,
+            stop,
+            parked,
+        } = decided;
         let seen = lead.as_ref().map(|lead| lead.version);
         let mut finish = Finish {
             phone,
@@ -266,7 +427,10 @@ impl Applier {
             if finish.carries(packed) {
                 finish.raw = Some(packed);
             } else {
-                self.app.table.keep_raw(phone, &attempt.id, &delivery.event.delivery, packed, case.now).await?;
+                self.app
+                    .table
+                    .keep_raw(phone, &attempt.id, &delivery.event.delivery, packed, case.now)
+                    .await?;
             }
         }
         match self.app.table.finish(&finish).await? {
@@ -274,15 +438,28 @@ impl Applier {
             Committed::Done => {}
         }
         tracing::info!(attempt.id = %attempt.id, lead.id = %attempt.lead, attempt.outcome = attempt.outcome.as_str(), "attempt ended: {}", attempt.outcome.as_str());
-        self.tell(&attempt.id, case.campaign, lead.as_ref(), after.as_ref(), stop, parked).await?;
+        self.tell(&attempt.id, case.campaign, lead.as_ref(), after.as_ref(), stop, parked)
+            .await?;
         Ok(Some(if parked { Applied::Parked } else { Applied::Finished }))
     }
 
     /// A report about an attempt that is finished: the same one again, or more about it.
-    async fn add_to(&self, delivery: &Delivery<'_>, phone: &Phone, ledger: redial_domain::Ledger, stored: &StoredAttempt, received_at: chrono::DateTime<chrono::Utc>) -> Result<Option<Applied>, ApplyError> {
+    async fn add_to(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        ledger: redial_domain::Ledger,
+        stored: &StoredAttempt,
+        received_at: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Option<Applied>, ApplyError> {
         let before = &stored.attempt;
-        let Some(campaign) = self.app.campaign(&before.campaign, 0).await? else { return self.unmatched(delivery).await.map(Some) };
-        let known = stored.deliveries.iter().any(|known| known == delivery.event.delivery.as_str());
+        let Some(campaign) = self.app.campaign(&before.campaign, 0).await? else {
+            return self.unmatched(delivery).await.map(Some);
+        };
+        let known = stored
+            .deliveries
+            .iter()
+            .any(|known| known == delivery.event.delivery.as_str());
         if known || stored.deliveries.len() >= redial_domain::DELIVERIES_MAX {
             if delivery.redelivered {
                 self.resume(phone, &campaign, stored).await?;
@@ -292,19 +469,38 @@ impl Applier {
         let now = self.app.clock.now();
         let mut event = delivery.event.clone();
         event.facts.ended_at = Some(before.ended_at.min(received_at));
-        let case = Case { attempt: &before.id, end: before.end, slot: before.slot.clone(), started_at: before.started_at, event: &event, campaign: &campaign, ledger: &ledger, now };
+        let case = Case {
+            attempt: &before.id,
+            end: before.end,
+            slot: before.slot.clone(),
+            started_at: before.started_at,
+            event: &event,
+            campaign: &campaign,
+            ledger: &ledger,
+            now,
+        };
         let lead = self.app.table.lead(phone, &before.campaign, now).await?;
-        let version = before.decision.as_ref().map(|decision| (decision.trace.set.clone(), decision.trace.version));
+        let version = before
+            .decision
+            .as_ref()
+            .map(|decision| (decision.trace.set.clone(), decision.trace.version));
         let rules = match version {
             // The version that decided about a call also reads what comes later about it.
             Some((set, version)) => self.app.rules.version(&self.app.table, &set, version, now).await,
             None => self.app.rules.in_use(&self.app.table, &campaign.rule_set, now).await,
         };
         let settings = self.app.table.settings().await?.unwrap_or_default();
-        let mut effects = LedgerEffects { dnc_at: event.facts.stop.is_some().then_some(now), ..LedgerEffects::default() };
+        let mut effects = LedgerEffects {
+            dnc_at: event.facts.stop.is_some().then_some(now),
+            ..LedgerEffects::default()
+        };
         let mut attempt = before.clone();
         attempt.talk_s = attempt.talk_s.or(event.facts.talk_s);
-        let mut enrichment = redial_domain::Enrichment { outcome: before.outcome, disposition: before.disposition, changed: false };
+        let mut enrichment = redial_domain::Enrichment {
+            outcome: before.outcome,
+            disposition: before.disposition,
+            changed: false,
+        };
         let mut after: Option<Lead> = None;
         let mut stop = event.facts.stop.is_some().then_some(StopScope::Phone);
         match rules {
@@ -329,13 +525,20 @@ impl Applier {
             },
         }
         if settings.keep_raw && !delivery.raw.is_empty() {
-            self.app.table.keep_raw(phone, &before.id, &event.delivery, &pack(delivery.raw), now).await?;
+            self.app
+                .table
+                .keep_raw(phone, &before.id, &event.delivery, &pack(delivery.raw), now)
+                .await?;
         }
         let seen = lead.as_ref().map(|lead| lead.version);
         let finish = Finish {
             phone,
             // What is there is the condition; what becomes of it is beside it.
-            attempt: &redial_domain::Attempt { outcome: before.outcome, disposition: before.disposition, ..attempt },
+            attempt: &redial_domain::Attempt {
+                outcome: before.outcome,
+                disposition: before.disposition,
+                ..attempt
+            },
             delivery: &event.delivery,
             raw: None,
             lead: None,
@@ -344,12 +547,19 @@ impl Applier {
             effects: &effects,
             retention_days: settings.retention_days,
         };
-        if self.app.table.enrich(&finish, &enrichment, after.as_ref().zip(seen)).await? != Committed::Done {
+        if self
+            .app
+            .table
+            .enrich(&finish, &enrichment, after.as_ref().zip(seen))
+            .await?
+            != Committed::Done
+        {
             return Ok(None);
         }
         tracing::info!(attempt.id = %before.id, "attempt enriched: {}", enrichment.disposition.as_str());
         if after.is_some() {
-            self.tell(&before.id, &campaign, lead.as_ref(), after.as_ref(), stop, false).await?;
+            self.tell(&before.id, &campaign, lead.as_ref(), after.as_ref(), stop, false)
+                .await?;
         }
         Ok(Some(Applied::Enriched))
     }
@@ -358,24 +568,49 @@ impl Applier {
     async fn resume(&self, phone: &Phone, campaign: &Campaign, stored: &StoredAttempt) -> Result<(), ApplyError> {
         let attempt = &stored.attempt;
         if let Some(slot) = &attempt.slot {
-            self.free_slot(&Owner::from(&campaign.id), slot, phone, &attempt.id).await?;
+            self.free_slot(&Owner::from(&campaign.id), slot, phone, &attempt.id)
+                .await?;
         }
         if let Some(decision) = &attempt.decision {
-            let happened = happened(&attempt.lead, &campaign.id, Some((&decision.from, &decision.to)), decision.stop, false);
+            let happened = happened(
+                &attempt.lead,
+                &campaign.id,
+                Some((&decision.from, &decision.to)),
+                decision.stop,
+                false,
+            );
             self.app.bus.publish(attempt.id.as_str(), &happened).await?;
         }
         Ok(())
     }
 
     async fn free_slot(&self, owner: &Owner, slot: &str, phone: &Phone, attempt: &AttemptId) -> Result<(), ApplyError> {
-        let place = slot.split_once('/').and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
+        let place = slot
+            .split_once('/')
+            .and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
         let Some((shard, n)) = place else { return Ok(()) };
         Ok(self.app.table.free_attempt(owner, shard, n, phone, attempt).await?)
     }
 
-    async fn tell(&self, attempt: &AttemptId, campaign: &Campaign, before: Option<&Lead>, after: Option<&Lead>, stop: Option<StopScope>, parked: bool) -> Result<(), ApplyError> {
-        let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
-        let happened = happened(&after.id, &campaign.id, Some((&before.status, &after.status)), stop, parked);
+    async fn tell(
+        &self,
+        attempt: &AttemptId,
+        campaign: &Campaign,
+        before: Option<&Lead>,
+        after: Option<&Lead>,
+        stop: Option<StopScope>,
+        parked: bool,
+    ) -> Result<(), ApplyError> {
+        let (Some(before), Some(after)) = (before, after) else {
+            return Ok(());
+        };
+        let happened = happened(
+            &after.id,
+            &campaign.id,
+            Some((&before.status, &after.status)),
+            stop,
+            parked,
+        );
         Ok(self.app.bus.publish(attempt.as_str(), &happened).await?)
     }
 
@@ -385,14 +620,22 @@ impl Applier {
             Direction::Inbound => "inbound call of an unknown phone",
             Direction::Outbound => "no attempt fits",
         };
-        self.keep(KeptWhy::Unmatched, &delivery.event.provider, what, delivery.raw).await
+        self.keep(KeptWhy::Unmatched, &delivery.event.provider, what, delivery.raw)
+            .await
     }
 
     async fn keep(&self, why: KeptWhy, provider: &str, detail: &str, payload: &[u8]) -> Result<Applied, ApplyError> {
         let now = self.app.clock.now();
-        self.app.table.keep(&self.app.ids.record(now), why, provider, detail, payload, now).await?;
+        self.app
+            .table
+            .keep(&self.app.ids.record(now), why, provider, detail, payload, now)
+            .await?;
         tracing::warn!(webhook.provider = provider, "kept for people: {detail}");
-        Ok(if why == KeptWhy::Unreadable { Applied::Unreadable } else { Applied::Unmatched })
+        Ok(if why == KeptWhy::Unreadable {
+            Applied::Unreadable
+        } else {
+            Applied::Unmatched
+        })
     }
 }
 
@@ -405,13 +648,25 @@ fn happened(
 ) -> Vec<Happened> {
     let mut happened = Vec::new();
     if let Some((from, to)) = moved.filter(|(from, to)| from != to) {
-        happened.push(Happened::LeadStatusChanged { lead: lead.clone(), campaign: campaign.clone(), from: from.clone(), to: to.clone() });
+        happened.push(Happened::LeadStatusChanged {
+            lead: lead.clone(),
+            campaign: campaign.clone(),
+            from: from.clone(),
+            to: to.clone(),
+        });
     }
     if let Some(scope) = stop {
-        happened.push(Happened::LeadStopped { lead: lead.clone(), campaign: campaign.clone(), scope });
+        happened.push(Happened::LeadStopped {
+            lead: lead.clone(),
+            campaign: campaign.clone(),
+            scope,
+        });
     }
     if parked {
-        happened.push(Happened::LeadParked { lead: lead.clone(), campaign: campaign.clone() });
+        happened.push(Happened::LeadParked {
+            lead: lead.clone(),
+            campaign: campaign.clone(),
+        });
     }
     happened
 }

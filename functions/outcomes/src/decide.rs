@@ -49,7 +49,10 @@ impl Case<'_> {
         if self.counts() {
             let date = self.campaign.window.date_of(self.started_at);
             lead.attempts += 1;
-            lead.today = Some(DayCount { date, n: lead.attempts_on(date) + 1 });
+            lead.today = Some(DayCount {
+                date,
+                n: lead.attempts_on(date) + 1,
+            });
             lead.refusals = 0;
         } else {
             lead.refusals += 1;
@@ -66,7 +69,8 @@ impl Case<'_> {
     fn limits(&self) -> Limits<'_> {
         let date = self.campaign.window.date_of(self.now);
         let today = self.ledger.calls_on(date, &self.campaign.window);
-        let given_back = u32::from(!self.counts() && self.event.direction == Direction::Outbound && self.ledger.holds(self.attempt));
+        let given_back =
+            u32::from(!self.counts() && self.event.direction == Direction::Outbound && self.ledger.holds(self.attempt));
         Limits {
             window: &self.campaign.window,
             attempts_per_day_max: self.campaign.attempts_per_day_max,
@@ -76,7 +80,13 @@ impl Case<'_> {
         }
     }
 
-    fn ask(&self, rules: &RuleSet, lead: &Lead, known: Disposition, kind: redial_domain::EventKind) -> Result<RuleAnswer, RuleError> {
+    fn ask(
+        &self,
+        rules: &RuleSet,
+        lead: &Lead,
+        known: Disposition,
+        kind: redial_domain::EventKind,
+    ) -> Result<RuleAnswer, RuleError> {
         let date = self.campaign.window.date_of(self.started_at);
         rules.decide(&RuleFacts {
             facts: &self.event.facts,
@@ -130,9 +140,20 @@ impl Case<'_> {
                 effects.starts = Some(self.ledger.starts_with(self.started_at, &self.campaign.subject));
             }
         }
-        let Some(lead) = lead else { return Decided { attempt, lead: None, effects, stop: None, parked: false } };
+        let Some(lead) = lead else {
+            return Decided {
+                attempt,
+                lead: None,
+                effects,
+                stop: None,
+                parked: false,
+            };
+        };
         let counted = self.counted(lead);
-        let answered = rules.and_then(|rules| self.ask(rules, &counted, Disposition::Unknown, self.event.kind).map_err(|error| error.to_string()));
+        let answered = rules.and_then(|rules| {
+            self.ask(rules, &counted, Disposition::Unknown, self.event.kind)
+                .map_err(|error| error.to_string())
+        });
         match answered {
             Ok(answer) => {
                 let step = next_step(&counted, self.event, &answer, &self.limits(), self.now);
@@ -142,7 +163,13 @@ impl Case<'_> {
                 self.effects_of(&step, &mut effects);
                 let moved = moved(counted, &step, self.now);
                 attempt.decision = Some(decision(&answer, &lead.status, &moved, step.stop));
-                Decided { attempt, lead: Some(moved), effects, stop: step.stop, parked: false }
+                Decided {
+                    attempt,
+                    lead: Some(moved),
+                    effects,
+                    stop: step.stop,
+                    parked: false,
+                }
             }
             Err(problem) => {
                 attempt.problem = Some(cut(&problem, PROBLEM_MAX));
@@ -151,18 +178,33 @@ impl Case<'_> {
                 parked.updated_at = self.now;
                 if parked.state.waits() {
                     // Facts commit, the line is free, nobody is dialed on a guess (R7).
-                    parked.state = if facts.stop.is_some() { LeadState::Completed } else { LeadState::Parked };
+                    parked.state = if facts.stop.is_some() {
+                        LeadState::Completed
+                    } else {
+                        LeadState::Parked
+                    };
                     parked.next_at = None;
                     parked.reason = Some("rule_failed".to_owned());
                 }
                 let stop = facts.stop.is_some().then_some(StopScope::Phone);
-                Decided { attempt, lead: Some(parked), effects, stop, parked: true }
+                Decided {
+                    attempt,
+                    lead: Some(parked),
+                    effects,
+                    stop,
+                    parked: true,
+                }
             }
         }
     }
 
     /// Later news about a call that is finished. None when it changes nothing about the lead.
-    pub(crate) fn later(&self, rules: &RuleSet, before: &Attempt, lead: Option<&Lead>) -> Result<(RuleAnswer, Option<(Lead, Step)>), RuleError> {
+    pub(crate) fn later(
+        &self,
+        rules: &RuleSet,
+        before: &Attempt,
+        lead: Option<&Lead>,
+    ) -> Result<(RuleAnswer, Option<(Lead, Step)>), RuleError> {
         let fallback = rules.default_status().name.clone();
         let status = lead.map_or(&fallback, |lead| &lead.status);
         let blank;
@@ -174,7 +216,10 @@ impl Case<'_> {
             }
         };
         let answer = self.ask(rules, asked, before.disposition, redial_domain::EventKind::Later)?;
-        let event = CallEvent { kind: redial_domain::EventKind::Later, ..self.event.clone() };
+        let event = CallEvent {
+            kind: redial_domain::EventKind::Later,
+            ..self.event.clone()
+        };
         let step = next_step(asked, &event, &answer, &self.limits(), self.now);
         let is_newest = asked.last_attempt.as_ref() == Some(&before.id) || before.direction == Direction::Inbound;
         if !is_newest && step.stop.is_none() {
@@ -185,7 +230,12 @@ impl Case<'_> {
         Ok((answer, changes.then_some((after, step))))
     }
 
-    fn ask_without_lead(&self, rules: &RuleSet, status: &StatusName, before: &Attempt) -> Result<RuleAnswer, RuleError> {
+    fn ask_without_lead(
+        &self,
+        rules: &RuleSet,
+        status: &StatusName,
+        before: &Attempt,
+    ) -> Result<RuleAnswer, RuleError> {
         rules.decide(&RuleFacts {
             facts: &self.event.facts,
             kind: redial_domain::EventKind::Later,
@@ -206,7 +256,10 @@ impl Case<'_> {
         match step.stop {
             Some(StopScope::Phone) => effects.dnc_at = Some(self.now),
             Some(StopScope::Subject) => {
-                let stop = SubjectStop { at: self.now, by: self.attempt.to_string() };
+                let stop = SubjectStop {
+                    at: self.now,
+                    by: self.attempt.to_string(),
+                };
                 effects.subject_stop = Some((self.campaign.subject.clone(), stop));
             }
             Some(StopScope::Lead) | None => {}
@@ -252,7 +305,12 @@ pub(crate) fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop
 }
 
 fn unknown_lead(case: &Case<'_>) -> redial_domain::LeadId {
-    let named = case.event.ours.lead.clone().or_else(|| case.ledger.inflight.as_ref().map(|inflight| inflight.lead.clone()));
+    let named = case
+        .event
+        .ours
+        .lead
+        .clone()
+        .or_else(|| case.ledger.inflight.as_ref().map(|inflight| inflight.lead.clone()));
     named.unwrap_or_else(|| match redial_domain::LeadId::parse("unknown") {
         Ok(id) => id,
         Err(error) => unreachable!("a plain word is an id: {error}"),
@@ -262,4 +320,3 @@ fn unknown_lead(case: &Case<'_>) -> redial_domain::LeadId {
 fn cut(text: &str, max: usize) -> String {
     text.chars().take(max).collect()
 }
-

@@ -32,7 +32,13 @@ pub(crate) enum Call {
     Nothing,
 }
 
-pub(crate) async fn find_call(app: &App, bland: Option<&BlandClient>, event: &CallEvent, phone: &Phone, ledger: &Ledger) -> Result<Call, ApplyError> {
+pub(crate) async fn find_call(
+    app: &App,
+    bland: Option<&BlandClient>,
+    event: &CallEvent,
+    phone: &Phone,
+    ledger: &Ledger,
+) -> Result<Call, ApplyError> {
     if let Some(id) = &event.ours.attempt {
         if let Some(inflight) = ledger.inflight.as_ref().filter(|inflight| inflight.id == *id) {
             return Ok(Call::InFlight(Box::new(inflight.clone())));
@@ -45,11 +51,18 @@ pub(crate) async fn find_call(app: &App, bland: Option<&BlandClient>, event: &Ca
         }
     }
     if let Some(call_id) = &event.call_id {
-        if let Some(inflight) = ledger.inflight.as_ref().filter(|inflight| inflight.call_id.as_ref() == Some(call_id)) {
+        if let Some(inflight) = ledger
+            .inflight
+            .as_ref()
+            .filter(|inflight| inflight.call_id.as_ref() == Some(call_id))
+        {
             return Ok(Call::InFlight(Box::new(inflight.clone())));
         }
         let recent = app.table.recent_attempts(phone, RECENT_MAX).await?;
-        if let Some(stored) = recent.into_iter().find(|stored| stored.attempt.call_id.as_ref() == Some(call_id)) {
+        if let Some(stored) = recent
+            .into_iter()
+            .find(|stored| stored.attempt.call_id.as_ref() == Some(call_id))
+        {
             return Ok(Call::Finished(Box::new(stored)));
         }
     }
@@ -58,10 +71,17 @@ pub(crate) async fn find_call(app: &App, bland: Option<&BlandClient>, event: &Ca
         let mut leads = app.table.leads_of(phone, now).await?;
         // A lead that waits for a call is the one that the person knows us from.
         leads.sort_by_key(|lead| (!lead.state.waits(), std::cmp::Reverse(lead.updated_at)));
-        return Ok(leads.into_iter().next().map_or(Call::Nothing, |lead| Call::Inbound(Box::new(lead))));
+        return Ok(leads
+            .into_iter()
+            .next()
+            .map_or(Call::Nothing, |lead| Call::Inbound(Box::new(lead))));
     }
     match &ledger.inflight {
-        Some(inflight) if inflight.call_id.is_none() && may_be(event, inflight) && is_at_provider(bland, event, inflight).await? => {
+        Some(inflight)
+            if inflight.call_id.is_none()
+                && may_be(event, inflight)
+                && is_at_provider(bland, event, inflight).await? =>
+        {
             Ok(Call::InFlight(Box::new(inflight.clone())))
         }
         _ => Ok(Call::Nothing),
@@ -70,12 +90,22 @@ pub(crate) async fn find_call(app: &App, bland: Option<&BlandClient>, event: &Ca
 
 /// Whether a delivery may be about an attempt whose call id we never learned.
 fn may_be(event: &CallEvent, inflight: &InFlight) -> bool {
-    event.call_id.is_some() && event.facts.created_at.is_none_or(|created| created >= inflight.reserved_at - CLOCKS_DIFFER)
+    event.call_id.is_some()
+        && event
+            .facts
+            .created_at
+            .is_none_or(|created| created >= inflight.reserved_at - CLOCKS_DIFFER)
 }
 
 /// Whether the provider's own record of the call names the attempt.
-async fn is_at_provider(bland: Option<&BlandClient>, event: &CallEvent, inflight: &InFlight) -> Result<bool, ApplyError> {
-    let (Some(bland), Some(call_id)) = (bland, &event.call_id) else { return Ok(false) };
+async fn is_at_provider(
+    bland: Option<&BlandClient>,
+    event: &CallEvent,
+    inflight: &InFlight,
+) -> Result<bool, ApplyError> {
+    let (Some(bland), Some(call_id)) = (bland, &event.call_id) else {
+        return Ok(false);
+    };
     let details = bland.details(call_id).await?;
     Ok(details.is_some_and(|details| details.ours.attempt.as_ref() == Some(&inflight.id)))
 }

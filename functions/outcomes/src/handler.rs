@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use lambda_runtime::Error;
-use redial_aws::setup::ensure_defaults;
 use redial_aws::App;
+use redial_aws::setup::ensure_defaults;
 use redial_telephony::bland::{ApiKey, BlandClient};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -29,12 +29,19 @@ impl Handler {
     /// # Errors
     /// When Secrets Manager does not answer, or the provider's address is none.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let base = app.environment.get("BLAND_BASE_URL").unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
+        let base = app
+            .environment
+            .get("BLAND_BASE_URL")
+            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
         let bland = match app.secret("BLAND_API_KEY").await? {
             Some(key) => Some(BlandClient::new(&base, &ApiKey::new(&key), ASK_TIMEOUT)?),
             None => None,
         };
-        Ok(Self { applier: Applier::new(app.clone(), bland), app, ready: std::sync::Arc::default() })
+        Ok(Self {
+            applier: Applier::new(app.clone(), bland),
+            app,
+            ready: std::sync::Arc::default(),
+        })
     }
 
     /// Applies a batch. Messages are independent; those that failed come again.
@@ -43,10 +50,18 @@ impl Handler {
     /// When the event is no batch of a queue.
     pub async fn handle(&self, event: Value) -> Result<Value, Error> {
         self.ready.get_or_try_init(|| ensure_defaults(&self.app)).await?;
-        let records = event["Records"].as_array().ok_or("failed to read the event: it has no `Records`")?;
+        let records = event["Records"]
+            .as_array()
+            .ok_or("failed to read the event: it has no `Records`")?;
         let results = join_all(records.iter().map(|record| async move {
-            let receives: u32 = record["attributes"]["ApproximateReceiveCount"].as_str().and_then(|n| n.parse().ok()).unwrap_or(1);
-            let applied = self.applier.apply_message(record["body"].as_str().unwrap_or_default(), receives > 1).await;
+            let receives: u32 = record["attributes"]["ApproximateReceiveCount"]
+                .as_str()
+                .and_then(|n| n.parse().ok())
+                .unwrap_or(1);
+            let applied = self
+                .applier
+                .apply_message(record["body"].as_str().unwrap_or_default(), receives > 1)
+                .await;
             (record["messageId"].as_str().unwrap_or_default(), applied)
         }))
         .await;

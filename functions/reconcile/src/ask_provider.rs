@@ -79,7 +79,9 @@ impl Asker {
                         }
                         let now = self.app.clock.now();
                         let ledger = self.app.table.ledger(phone).await?;
-                        let Some(inflight) = ledger.inflight.filter(|inflight| inflight.id == token.attempt) else { continue };
+                        let Some(inflight) = ledger.inflight.filter(|inflight| inflight.id == token.attempt) else {
+                            continue;
+                        };
                         self.look_at(&campaign, phone, &inflight, now, &mut asked).await?;
                     }
                 }
@@ -88,7 +90,14 @@ impl Asker {
         Ok(asked)
     }
 
-    async fn look_at(&self, campaign: &Campaign, phone: &Phone, inflight: &InFlight, now: DateTime<Utc>, asked: &mut Asked) -> Result<(), AskFailed> {
+    async fn look_at(
+        &self,
+        campaign: &Campaign,
+        phone: &Phone,
+        inflight: &InFlight,
+        now: DateTime<Utc>,
+        asked: &mut Asked,
+    ) -> Result<(), AskFailed> {
         let overdue = now > inflight.lease_until;
         // Accepted is not ringing: what the provider still queues when the window closes must not ring any more.
         let closing = inflight.call_id.is_some() && !campaign.window.is_open(now, TimeDelta::zero());
@@ -102,10 +111,18 @@ impl Asker {
                 asked.reported += 1;
             }
             Said::GoesOn(event) => {
-                if inflight.placement == Placement::Placing && let Some(call_id) = &event.call_id {
-                    self.app.table.placed(phone, &inflight.id, call_id, now + EXTENSION).await?;
+                if inflight.placement == Placement::Placing
+                    && let Some(call_id) = &event.call_id
+                {
+                    self.app
+                        .table
+                        .placed(phone, &inflight.id, call_id, now + EXTENSION)
+                        .await?;
                 }
-                if closing && event.facts.started_at.is_none() && let Some(call_id) = &event.call_id {
+                if closing
+                    && event.facts.started_at.is_none()
+                    && let Some(call_id) = &event.call_id
+                {
                     if self.bland.stop(call_id).await.is_ok() {
                         tracing::info!(attempt.id = %inflight.id, "call not started at closing: stopped");
                         asked.stopped += 1;
@@ -115,7 +132,11 @@ impl Asker {
                     asked.extended += 1;
                 }
             }
-            Said::KnowsNone if inflight.empty_look_at.is_some_and(|first| now - first >= EMPTY_LOOKS_APART) => {
+            Said::KnowsNone
+                if inflight
+                    .empty_look_at
+                    .is_some_and(|first| now - first >= EMPTY_LOOKS_APART) =>
+            {
                 tracing::warn!(attempt.id = %inflight.id, "attempt lost: the provider knows no such call, twice");
                 self.report(lost(phone, inflight)).await?;
                 asked.lost += 1;
@@ -139,7 +160,11 @@ impl Asker {
                     lead: Some(inflight.lead.clone()),
                     campaign: Some(inflight.campaign.clone()),
                 };
-                if event.kind == EventKind::Progress { Said::GoesOn(Box::new(event)) } else { Said::Over(Box::new(event)) }
+                if event.kind == EventKind::Progress {
+                    Said::GoesOn(Box::new(event))
+                } else {
+                    Said::Over(Box::new(event))
+                }
             }
             Ok(None) => Said::KnowsNone,
             Err(error) => {
@@ -154,7 +179,9 @@ impl Asker {
     async fn find_by_number(&self, phone: &Phone, inflight: &InFlight) -> Result<Option<CallEvent>, AskError> {
         let listed = self.bland.calls_to(phone, inflight.reserved_at).await?;
         for candidate in listed.iter().rev().take(CANDIDATES_MAX) {
-            let Some(event) = self.bland.details(&candidate.call_id).await? else { continue };
+            let Some(event) = self.bland.details(&candidate.call_id).await? else {
+                continue;
+            };
             if event.ours.attempt.as_ref() == Some(&inflight.id) {
                 return Ok(Some(event));
             }
@@ -163,8 +190,18 @@ impl Asker {
     }
 
     async fn report(&self, event: CallEvent) -> Result<(), QueueError> {
-        let report = Report::Found { event: Box::new(event), by: "reconcile".to_owned() };
-        self.app.queues.report(&CallMessage { v: SCHEMA_VERSION, received_at: self.app.clock.now(), report }).await
+        let report = Report::Found {
+            event: Box::new(event),
+            by: "reconcile".to_owned(),
+        };
+        self.app
+            .queues
+            .report(&CallMessage {
+                v: SCHEMA_VERSION,
+                received_at: self.app.clock.now(),
+                report,
+            })
+            .await
     }
 }
 

@@ -26,10 +26,19 @@ impl Handler {
     /// # Errors
     /// When there is no key, or Secrets Manager does not answer.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let key = app.secret("BLAND_API_KEY").await?.ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
-        let base = app.environment.get("BLAND_BASE_URL").unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
+        let key = app
+            .secret("BLAND_API_KEY")
+            .await?
+            .ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
+        let base = app
+            .environment
+            .get("BLAND_BASE_URL")
+            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
         let bland = BlandClient::new(&base, &ApiKey::new(&key), ASK_TIMEOUT)?;
-        Ok(Self { asker: Asker::new(app.clone(), bland), app })
+        Ok(Self {
+            asker: Asker::new(app.clone(), bland),
+            app,
+        })
     }
 
     /// Looks once through everything that is in flight.
@@ -39,6 +48,8 @@ impl Handler {
     pub async fn handle(&self, _event: Value) -> Result<Value, Error> {
         ensure_defaults(&self.app).await?;
         let asked = self.asker.look_at_all().await?;
-        Ok(json!({"looked_at": asked.looked_at, "reported": asked.reported, "extended": asked.extended, "lost": asked.lost, "stopped": asked.stopped}))
+        Ok(
+            json!({"looked_at": asked.looked_at, "reported": asked.reported, "extended": asked.extended, "lost": asked.lost, "stopped": asked.stopped}),
+        )
     }
 }

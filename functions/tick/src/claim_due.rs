@@ -41,8 +41,12 @@ pub(crate) struct Looked {
 }
 
 pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<Looked, ClaimError> {
-    let Some(reading) = app.table.campaign_switches(id).await? else { return Ok(Looked::default()) };
-    let Some(campaign) = app.campaign(id, reading.campaign_version).await? else { return Ok(Looked::default()) };
+    let Some(reading) = app.table.campaign_switches(id).await? else {
+        return Ok(Looked::default());
+    };
+    let Some(campaign) = app.campaign(id, reading.campaign_version).await? else {
+        return Ok(Looked::default());
+    };
     let switches = reading.switches;
     let now = app.clock.now();
     let closed = !switches.enabled
@@ -68,7 +72,14 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     for lane in Lane::ALL {
         let kept_for_ladder = if lane == Lane::Ladder { 0 } else { free / LADDER_SHARE };
         let budget = free.saturating_sub(kept_for_ladder + open.len());
-        let heads = Heads { app, campaign: &campaign, shard, lane, slots: &slots, switches };
+        let heads = Heads {
+            app,
+            campaign: &campaign,
+            shard,
+            lane,
+            slots: &slots,
+            switches,
+        };
         let found = heads.find(budget).await?;
         looked.moved += found.moved;
         more_due |= found.more;
@@ -109,7 +120,11 @@ impl Heads<'_> {
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
             // With no budget one lead that nobody has claimed is enough to know that somebody is due.
-            let wanted = if budget == 0 { self.held() + 1 } else { self.held() + budget + SPARE };
+            let wanted = if budget == 0 {
+                self.held() + 1
+            } else {
+                self.held() + budget + SPARE
+            };
             let limit = i32::try_from(wanted).unwrap_or(PAGE).min(PAGE);
             let page = self.app.table.queue_page(&line, after.as_deref(), &upto, limit).await?;
             let due: Vec<_> = page
@@ -163,7 +178,10 @@ impl Heads<'_> {
         match gate(&input) {
             Gate::Open => found.open.push(lead),
             // The index was older than the lead: it is in its right place already.
-            Gate::Wait { reason: WaitReason::NotDue, .. } => {}
+            Gate::Wait {
+                reason: WaitReason::NotDue,
+                ..
+            } => {}
             refused => {
                 if move_on(self.app, lead, &refused, now).await? {
                     found.moved += 1;
@@ -177,12 +195,23 @@ impl Heads<'_> {
 /// Moves a lead that the gate refused to its next possible time, or out of the queue.
 async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> Result<bool, ClaimError> {
     let seen = lead.version;
-    let mut moved = Lead { version: seen + 1, updated_at: now, ..lead };
+    let mut moved = Lead {
+        version: seen + 1,
+        updated_at: now,
+        ..lead
+    };
     match refused {
         Gate::Open => return Ok(false),
         Gate::Wait { reason, until } => {
-            let operators = matches!(reason, WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. });
-            moved.next_at = Some(if operators { (*until).min(now + OPERATOR_SLEEP) } else { *until });
+            let operators = matches!(
+                reason,
+                WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. }
+            );
+            moved.next_at = Some(if operators {
+                (*until).min(now + OPERATOR_SLEEP)
+            } else {
+                *until
+            });
             moved.reason = Some(reason.code().to_owned());
             if matches!(reason, WaitReason::DailyCap { .. }) && moved.state == LeadState::Pending {
                 moved.state = LeadState::DailyMaxReached;
@@ -205,7 +234,12 @@ async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> R
 
 /// Frees tokens whose claim has ended, once a consistent look at the ledger shows that no call came of them. What is in
 /// flight keeps its slot, however long it talks.
-async fn free_ended_claims(app: &App, owner: &Owner, shard: u32, mut slots: Vec<SlotItem>) -> Result<Vec<SlotItem>, ClaimError> {
+async fn free_ended_claims(
+    app: &App,
+    owner: &Owner,
+    shard: u32,
+    mut slots: Vec<SlotItem>,
+) -> Result<Vec<SlotItem>, ClaimError> {
     let now = app.clock.now();
     for slot in &mut slots {
         let ended: Vec<_> = slot
@@ -225,10 +259,22 @@ async fn free_ended_claims(app: &App, owner: &Owner, shard: u32, mut slots: Vec<
     Ok(slots)
 }
 
-async fn rearm(app: &App, campaign: &Campaign, owner: &Owner, shard: u32, slot: &SlotItem, now: DateTime<Utc>) -> Result<(), ClaimError> {
+async fn rearm(
+    app: &App,
+    campaign: &Campaign,
+    owner: &Owner,
+    shard: u32,
+    slot: &SlotItem,
+    now: DateTime<Utc>,
+) -> Result<(), ClaimError> {
     let again = now + TimeDelta::seconds(i64::from(REARM_S));
     if app.table.arm(owner, shard, slot, again, now).await? {
-        let ask = TickMessage { v: SCHEMA_VERSION, campaign: campaign.id.clone(), shard, asked_at: again };
+        let ask = TickMessage {
+            v: SCHEMA_VERSION,
+            campaign: campaign.id.clone(),
+            shard,
+            asked_at: again,
+        };
         app.queues.tick(&[(ask, REARM_S)]).await?;
     }
     Ok(())

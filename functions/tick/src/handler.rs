@@ -24,7 +24,10 @@ pub struct Handler {
 impl Handler {
     /// The function over an app.
     pub fn new(app: App) -> Self {
-        Self { app, ready: Arc::default() }
+        Self {
+            app,
+            ready: Arc::default(),
+        }
     }
 
     /// Runs one event: of the schedule (`time`), or of the tick queue (`Records`).
@@ -33,7 +36,10 @@ impl Handler {
     /// When the event is neither, or nothing could be read.
     pub async fn handle(&self, event: Value) -> Result<Value, Error> {
         let Some(records) = event.get("Records").and_then(Value::as_array) else {
-            let time = event.get("time").and_then(Value::as_str).ok_or("failed to read the event: it has neither `Records` nor `time`")?;
+            let time = event
+                .get("time")
+                .and_then(Value::as_str)
+                .ok_or("failed to read the event: it has neither `Records` nor `time`")?;
             return self.minute(DateTime::parse_from_rfc3339(time)?.to_utc()).await;
         };
         let mut failures = Vec::new();
@@ -54,16 +60,35 @@ impl Handler {
             return Ok(json!({"asked": 0, "skipped": "old"}));
         }
         self.ready.get_or_try_init(|| ensure_defaults(&self.app)).await?;
-        let every = self.app.table.settings().await?.unwrap_or_default().process_interval_min.max(1);
+        let every = self
+            .app
+            .table
+            .settings()
+            .await?
+            .unwrap_or_default()
+            .process_interval_min
+            .max(1);
         let minute_of_day = scheduled.hour() * 60 + scheduled.minute();
         if !minute_of_day.is_multiple_of(every) {
             return Ok(json!({"asked": 0, "skipped": "process_interval_minutes"}));
         }
         let campaigns = self.app.table.campaigns(None, CAMPAIGNS_MAX).await?;
-        let running = campaigns.iter().filter(|campaign| campaign.status == CampaignStatus::Running);
+        let running = campaigns
+            .iter()
+            .filter(|campaign| campaign.status == CampaignStatus::Running);
         let asks: Vec<(TickMessage, i32)> = running
             .flat_map(|campaign| (0..campaign.shards).map(|shard| (campaign.id.clone(), shard)))
-            .map(|(campaign, shard)| (TickMessage { v: SCHEMA_VERSION, campaign, shard, asked_at: now }, 0))
+            .map(|(campaign, shard)| {
+                (
+                    TickMessage {
+                        v: SCHEMA_VERSION,
+                        campaign,
+                        shard,
+                        asked_at: now,
+                    },
+                    0,
+                )
+            })
             .collect();
         self.app.queues.tick(&asks).await?;
         Ok(json!({"asked": asks.len()}))

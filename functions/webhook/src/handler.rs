@@ -21,7 +21,9 @@ impl Handler {
     pub async fn new(app: App) -> Result<Self, Error> {
         let bland_secret = app.secret("BLAND_WEBHOOK_SECRET").await?;
         let unsigned_allowed = app.environment.get("REDIAL_UNSIGNED_WEBHOOKS").as_deref() == Some("allowed");
-        Ok(Self { receiver: Receiver::new(app, bland_secret, unsigned_allowed) })
+        Ok(Self {
+            receiver: Receiver::new(app, bland_secret, unsigned_allowed),
+        })
     }
 
     /// Answers one request.

@@ -34,7 +34,11 @@ pub struct ApiKey {
     #[serde(with = "chrono::serde::ts_milliseconds")]
     pub created_at: DateTime<Utc>,
     /// When it was revoked.
-    #[serde(default, with = "chrono::serde::ts_milliseconds_option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -46,7 +50,10 @@ impl ApiKey {
 
     /// Who acts with it.
     pub fn actor(&self) -> Actor {
-        Actor { name: self.name.clone(), role: self.role }
+        Actor {
+            name: self.name.clone(),
+            role: self.role,
+        }
     }
 }
 
@@ -60,7 +67,14 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn create_api_key(&self, ids: &Ids, name: &str, role: Role, provider: Option<String>, now: DateTime<Utc>) -> Result<String, TableError> {
+    pub async fn create_api_key(
+        &self,
+        ids: &Ids,
+        name: &str,
+        role: Role,
+        provider: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<String, TableError> {
         let key = format!("{KEY_PREFIX}{}", ids.secret());
         self.put_api_key(&key, name, role, provider, now).await?;
         Ok(key)
@@ -70,9 +84,23 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn put_api_key(&self, key: &str, name: &str, role: Role, provider: Option<String>, now: DateTime<Utc>) -> Result<(), TableError> {
+    pub async fn put_api_key(
+        &self,
+        key: &str,
+        name: &str,
+        role: Role,
+        provider: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
         let hash = hash_key(key);
-        let stored = ApiKey { hash: hash.clone(), name: name.to_owned(), role, provider, created_at: now, revoked_at: None };
+        let stored = ApiKey {
+            hash: hash.clone(),
+            name: name.to_owned(),
+            role,
+            provider,
+            created_at: now,
+            revoked_at: None,
+        };
         self.write(Change::put(keys::api_key(&hash), &stored)).await.map(|_| ())
     }
 
@@ -91,7 +119,15 @@ impl Table {
     /// # Errors
     /// When they cannot be read.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, TableError> {
-        let page = self.query(&Query { consistent: true, ..Query::table(keys::API_KEYS, KEYS_MAX) }, None).await?;
+        let page = self
+            .query(
+                &Query {
+                    consistent: true,
+                    ..Query::table(keys::API_KEYS, KEYS_MAX)
+                },
+                None,
+            )
+            .await?;
         let mut found: Vec<ApiKey> = page.items.into_iter().map(read).collect::<Result<_, _>>()?;
         found.sort_by_key(|key| key.created_at);
         Ok(found)
@@ -105,10 +141,15 @@ impl Table {
     pub async fn revoke_api_key(&self, id: &str, now: DateTime<Utc>) -> Result<Option<ApiKey>, TableError> {
         let all = self.api_keys().await?;
         let mut found = all.into_iter().filter(|key| id.len() >= 6 && key.hash.starts_with(id));
-        let (Some(mut key), None) = (found.next(), found.next()) else { return Ok(None) };
-        let change = Change::update(keys::api_key(&key.hash), "SET #revoked_at = if_not_exists(#revoked_at, :now)")
-            .value(":now", now.timestamp_millis())
-            .when("attribute_exists(#pk)");
+        let (Some(mut key), None) = (found.next(), found.next()) else {
+            return Ok(None);
+        };
+        let change = Change::update(
+            keys::api_key(&key.hash),
+            "SET #revoked_at = if_not_exists(#revoked_at, :now)",
+        )
+        .value(":now", now.timestamp_millis())
+        .when("attribute_exists(#pk)");
         self.write(change).await?;
         key.revoked_at.get_or_insert(now);
         Ok(Some(key))

@@ -28,8 +28,13 @@ pub struct Environment(Arc<Lookup>);
 impl Environment {
     /// The process's environment. Empty values are absent.
     pub fn process() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
-        Self(Arc::new(|name| std::env::var(name).ok().filter(|value| !value.is_empty())))
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that reads the environment"
+        )]
+        Self(Arc::new(|name| {
+            std::env::var(name).ok().filter(|value| !value.is_empty())
+        }))
     }
 
     /// A fixed environment.
@@ -47,7 +52,8 @@ impl Environment {
     /// # Errors
     /// When it is absent; the error names it.
     pub fn need(&self, name: &str) -> Result<String, AppError> {
-        self.get(name).ok_or_else(|| AppError(format!("the environment has no {name}")))
+        self.get(name)
+            .ok_or_else(|| AppError(format!("the environment has no {name}")))
     }
 }
 
@@ -88,7 +94,9 @@ pub struct App {
 
 /// The SDK's configuration with our HTTPS client: hyper and ring.
 pub async fn sdk_config(region: Option<String>) -> SdkConfig {
-    let https = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let https = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
     match region {
         Some(region) => loader.region(Region::new(region)).load().await,
@@ -117,7 +125,10 @@ impl App {
             tick: environment.get("REDIAL_TICK_QUEUE_URL"),
         };
         Ok(Self {
-            table: Table::new(aws_sdk_dynamodb::Client::new(&config), environment.need("REDIAL_TABLE")?),
+            table: Table::new(
+                aws_sdk_dynamodb::Client::new(&config),
+                environment.need("REDIAL_TABLE")?,
+            ),
             queues: Queues::new(aws_sdk_sqs::Client::new(&config), urls),
             bus: Bus::new(aws_sdk_eventbridge::Client::new(&config), environment.get("REDIAL_BUS")),
             clock,
@@ -149,9 +160,19 @@ impl App {
         if let Some(value) = self.environment.get(name) {
             return Ok(Some(value));
         }
-        let Some(arn) = self.environment.get(&format!("{name}_ARN")) else { return Ok(None) };
-        let answer = aws_sdk_secretsmanager::Client::new(&self.config).get_secret_value().secret_id(arn).send().await;
-        let code = |error| aws_sdk_secretsmanager::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer").to_owned();
+        let Some(arn) = self.environment.get(&format!("{name}_ARN")) else {
+            return Ok(None);
+        };
+        let answer = aws_sdk_secretsmanager::Client::new(&self.config)
+            .get_secret_value()
+            .secret_id(arn)
+            .send()
+            .await;
+        let code = |error| {
+            aws_sdk_secretsmanager::error::ProvideErrorMetadata::code(&error)
+                .unwrap_or("no answer")
+                .to_owned()
+        };
         let secret = answer.map_err(|error| AppError(format!("the secret {name} cannot be read: {}", code(error))))?;
         Ok(secret.secret_string.filter(|value| !value.is_empty()))
     }
@@ -172,7 +193,13 @@ type CachedCampaigns = HashMap<CampaignId, (Arc<Campaign>, DateTime<Utc>)>;
 pub struct CampaignBook(Arc<Mutex<CachedCampaigns>>);
 
 impl CampaignBook {
-    async fn get(&self, table: &Table, id: &CampaignId, at_least: u64, now: DateTime<Utc>) -> Result<Option<Arc<Campaign>>, TableError> {
+    async fn get(
+        &self,
+        table: &Table,
+        id: &CampaignId,
+        at_least: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Arc<Campaign>>, TableError> {
         let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         if let Some((campaign, read_at)) = cached
             && campaign.version >= at_least
@@ -180,9 +207,14 @@ impl CampaignBook {
         {
             return Ok(Some(campaign));
         }
-        let Some(campaign) = table.campaign(id).await? else { return Ok(None) };
+        let Some(campaign) = table.campaign(id).await? else {
+            return Ok(None);
+        };
         let campaign = Arc::new(campaign);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (Arc::clone(&campaign), now));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id.clone(), (Arc::clone(&campaign), now));
         Ok(Some(campaign))
     }
 }
@@ -217,7 +249,10 @@ impl Metrics {
         if unsent.is_empty() {
             return;
         }
-        let metrics: Vec<_> = unsent.keys().map(|name| serde_json::json!({"Name": name, "Unit": "Count"})).collect();
+        let metrics: Vec<_> = unsent
+            .keys()
+            .map(|name| serde_json::json!({"Name": name, "Unit": "Count"}))
+            .collect();
         let mut line = serde_json::json!({
             "_aws": {
                 "Timestamp": now.timestamp_millis(),

@@ -40,7 +40,9 @@ pub struct LedgerEffects {
 impl LedgerEffects {
     fn apply(&self, mut change: Change, proof: &str) -> Change {
         if let Some(until) = self.hold_until {
-            change = change.and("SET #hold_until = :hold").value(":hold", until.timestamp_millis());
+            change = change
+                .and("SET #hold_until = :hold")
+                .value(":hold", until.timestamp_millis());
         }
         if let Some(at) = self.dnc_at {
             change = change
@@ -49,7 +51,9 @@ impl LedgerEffects {
                 .value(":proof", proof);
         }
         if let Some(at) = self.bad_at {
-            change = change.and("SET #bad_at = if_not_exists(#bad_at, :bad)").value(":bad", at.timestamp_millis());
+            change = change
+                .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
+                .value(":bad", at.timestamp_millis());
         }
         if let Some(starts) = &self.starts {
             change = change.and("SET #starts = :starts").value(":starts", starts);
@@ -129,15 +133,23 @@ fn attempt_change(finish: &Finish<'_>) -> Change {
     let expires = attempt.started_at.timestamp() + ATTEMPT_KEPT_DAYS * 86_400;
     let change = Change::put(keys::attempt(finish.phone, &attempt.id), attempt)
         .with("deliveries", AttributeValue::Ss(vec![finish.delivery.to_string()]))
-        .with("d_pk", AttributeValue::S(format!("{}#{}#{shard}", attempt.campaign, attempt.date)))
-        .with("d_sk", AttributeValue::S(format!("{}#{}", keys::time(attempt.started_at), attempt.id)))
+        .with(
+            "d_pk",
+            AttributeValue::S(format!("{}#{}#{shard}", attempt.campaign, attempt.date)),
+        )
+        .with(
+            "d_sk",
+            AttributeValue::S(format!("{}#{}", keys::time(attempt.started_at), attempt.id)),
+        )
         .with(EXPIRES_AT, AttributeValue::N(expires.to_string()));
     let change = match &attempt.decision {
         Some(decision) => change.with("rule_version", AttributeValue::N(decision.trace.version.to_string())),
         None => change,
     };
     let change = match finish.raw {
-        Some(raw) if size(change.item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX => change.with("raw", AttributeValue::B(Blob::new(raw))),
+        Some(raw) if size(change.item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX => {
+            change.with("raw", AttributeValue::B(Blob::new(raw)))
+        }
         _ => change,
     };
     change.when("attribute_not_exists(#pk)")
@@ -162,7 +174,10 @@ pub fn size(item: Option<&Item>) -> usize {
 impl Finish<'_> {
     /// Whether a compressed payload fits beside the attempt for the price of one write unit.
     pub fn carries(&self, raw: &[u8]) -> bool {
-        let bare = Finish { raw: None, ..self.clone() };
+        let bare = Finish {
+            raw: None,
+            ..self.clone()
+        };
         size(attempt_change(&bare).item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX
     }
 }
@@ -173,7 +188,9 @@ impl Table {
     /// # Errors
     /// When it cannot be read.
     pub async fn attempt(&self, phone: &Phone, id: &AttemptId) -> Result<Option<StoredAttempt>, TableError> {
-        self.get(&keys::attempt(phone, id), true).await?.map_or(Ok(None), |item| stored_attempt(item).map(Some))
+        self.get(&keys::attempt(phone, id), true)
+            .await?
+            .map_or(Ok(None), |item| stored_attempt(item).map(Some))
     }
 
     /// The newest finished attempts of a phone, newest first.
@@ -181,7 +198,11 @@ impl Table {
     /// # Errors
     /// When they cannot be read.
     pub async fn recent_attempts(&self, phone: &Phone, limit: i32) -> Result<Vec<StoredAttempt>, TableError> {
-        self.history(phone, "ATTEMPT#", None, limit).await?.into_iter().map(stored_attempt).collect()
+        self.history(phone, "ATTEMPT#", None, limit)
+            .await?
+            .into_iter()
+            .map(stored_attempt)
+            .collect()
     }
 
     /// Attempt, lead and ledger, together or not at all.
@@ -190,10 +211,13 @@ impl Table {
     /// When the table cannot be reached, or others keep writing the same items; the message must come again.
     pub async fn finish(&self, finish: &Finish<'_>) -> Result<Committed, TableError> {
         let attempt = finish.attempt;
-        let mut ledger = Change::update(keys::ledger(finish.phone), "SET #last_attempt = :a, #sv = :sv ADD #seq :one")
-            .value(":a", &attempt.id)
-            .value(":one", 1)
-            .value(":sv", redial_domain::SCHEMA_VERSION);
+        let mut ledger = Change::update(
+            keys::ledger(finish.phone),
+            "SET #last_attempt = :a, #sv = :sv ADD #seq :one",
+        )
+        .value(":a", &attempt.id)
+        .value(":one", 1)
+        .value(":sv", redial_domain::SCHEMA_VERSION);
         ledger = match finish.fence {
             // What replaces a whole attribute must have been made from what is there.
             LedgerFence::Release if finish.effects.replaces() => ledger
@@ -246,13 +270,17 @@ impl Table {
             update = update.and("SET #dec = :dec").value(":dec", decision);
         }
         if let Some(talk_s) = attempt.talk_s {
-            update = update.and("SET #talk_s = if_not_exists(#talk_s, :talk_s)").value(":talk_s", talk_s);
+            update = update
+                .and("SET #talk_s = if_not_exists(#talk_s, :talk_s)")
+                .value(":talk_s", talk_s);
         }
         if let Some(word) = &attempt.word {
             update = update.and("SET #word = :word").value(":word", word);
         }
         if let Some(call_id) = &attempt.call_id {
-            update = update.and("SET #call = if_not_exists(#call, :call)").value(":call", call_id);
+            update = update
+                .and("SET #call = if_not_exists(#call, :call)")
+                .value(":call", call_id);
         }
         let mut changes = vec![update];
         if !finish.effects.is_empty() {
@@ -268,7 +296,13 @@ impl Table {
         }
         match self.transact(changes).await {
             Ok(()) => Ok(Committed::Done),
-            Err(TableError::Canceled(codes)) if codes.iter().all(|code| matches!(code.as_str(), "None" | "ConditionalCheckFailed" | "TransactionConflict")) => Ok(Committed::Stale),
+            Err(TableError::Canceled(codes))
+                if codes
+                    .iter()
+                    .all(|code| matches!(code.as_str(), "None" | "ConditionalCheckFailed" | "TransactionConflict")) =>
+            {
+                Ok(Committed::Stale)
+            }
             Err(error) => Err(error),
         }
     }
@@ -277,13 +311,23 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn keep_raw(&self, phone: &Phone, attempt: &AttemptId, delivery: &DeliveryId, raw: &[u8], now: DateTime<Utc>) -> Result<(), TableError> {
+    pub async fn keep_raw(
+        &self,
+        phone: &Phone,
+        attempt: &AttemptId,
+        delivery: &DeliveryId,
+        raw: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
         #[derive(serde::Serialize)]
         struct Raw {}
         let raw = &raw[..raw.len().min(RAW_BYTES_MAX)];
         let change = Change::put(keys::raw(phone, attempt, delivery.as_str()), &Raw {})
             .with("raw", AttributeValue::B(Blob::new(raw)))
-            .with(EXPIRES_AT, AttributeValue::N((now.timestamp() + RAW_KEPT_DAYS * 86_400).to_string()));
+            .with(
+                EXPIRES_AT,
+                AttributeValue::N((now.timestamp() + RAW_KEPT_DAYS * 86_400).to_string()),
+            );
         self.write(change).await.map(|_| ())
     }
 }
@@ -300,6 +344,13 @@ fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Cha
 }
 
 fn stored_attempt(item: Item) -> Result<StoredAttempt, TableError> {
-    let deliveries = item.get("deliveries").and_then(|value| value.as_ss().ok()).cloned().unwrap_or_default();
-    Ok(StoredAttempt { attempt: read(item)?, deliveries })
+    let deliveries = item
+        .get("deliveries")
+        .and_then(|value| value.as_ss().ok())
+        .cloned()
+        .unwrap_or_default();
+    Ok(StoredAttempt {
+        attempt: read(item)?,
+        deliveries,
+    })
 }

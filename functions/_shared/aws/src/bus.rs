@@ -103,8 +103,12 @@ impl Bus {
             let mut entries = Vec::with_capacity(chunk.len());
             for (n, what) in chunk.iter().enumerate() {
                 let id = format!("{cause}/{}", chunk_n * ENTRIES_MAX + n);
-                let detail = serde_json::to_string(&Detail { v: redial_domain::SCHEMA_VERSION, id: &id, happened: what })
-                    .map_err(|error| BusError(error.to_string()))?;
+                let detail = serde_json::to_string(&Detail {
+                    v: redial_domain::SCHEMA_VERSION,
+                    id: &id,
+                    happened: what,
+                })
+                .map_err(|error| BusError(error.to_string()))?;
                 entries.push(
                     PutEventsRequestEntry::builder()
                         .event_bus_name(name)
@@ -120,9 +124,19 @@ impl Bus {
                 .set_entries(Some(entries))
                 .send()
                 .await
-                .map_err(|error| BusError(aws_sdk_eventbridge::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer").to_owned()))?;
+                .map_err(|error| {
+                    BusError(
+                        aws_sdk_eventbridge::error::ProvideErrorMetadata::code(&error)
+                            .unwrap_or("no answer")
+                            .to_owned(),
+                    )
+                })?;
             if answer.failed_entry_count() > 0 {
-                return Err(BusError(format!("{} of {} events were refused", answer.failed_entry_count(), chunk.len())));
+                return Err(BusError(format!(
+                    "{} of {} events were refused",
+                    answer.failed_entry_count(),
+                    chunk.len()
+                )));
             }
         }
         Ok(())

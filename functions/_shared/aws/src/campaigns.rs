@@ -66,7 +66,11 @@ impl Table {
             }
         }
         Ok(all.zip(own).map(|(all, own)| GateReading {
-            switches: Switches { enabled: all.enabled, running: all.running, campaign: own.status },
+            switches: Switches {
+                enabled: all.enabled,
+                running: all.running,
+                campaign: own.status,
+            },
             campaign_version: own.ver,
         }))
     }
@@ -76,7 +80,9 @@ impl Table {
     /// # Errors
     /// When they cannot be read.
     pub async fn settings(&self) -> Result<Option<Settings>, TableError> {
-        self.get(&keys::settings(), true).await?.map_or(Ok(None), |item| read(item).map(Some))
+        self.get(&keys::settings(), true)
+            .await?
+            .map_or(Ok(None), |item| read(item).map(Some))
     }
 
     /// Writes the settings and all gate copies of everything, together.
@@ -106,7 +112,9 @@ impl Table {
     /// # Errors
     /// When it cannot be read.
     pub async fn campaign(&self, id: &CampaignId) -> Result<Option<Campaign>, TableError> {
-        self.get(&keys::campaign(id), true).await?.map_or(Ok(None), |item| read(item).map(Some))
+        self.get(&keys::campaign(id), true)
+            .await?
+            .map_or(Ok(None), |item| read(item).map(Some))
     }
 
     /// Campaigns by id, after a given one.
@@ -154,7 +162,11 @@ impl Table {
     /// When it cannot be read.
     pub async fn account_closed_until(&self, provider: &str) -> Result<Option<DateTime<Utc>>, TableError> {
         let item = self.get(&keys::account(provider), false).await?;
-        let until = item.as_ref().and_then(|item| item.get("closed_until")).and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok());
+        let until = item
+            .as_ref()
+            .and_then(|item| item.get("closed_until"))
+            .and_then(|v| v.as_n().ok())
+            .and_then(|n| n.parse().ok());
         Ok(until.and_then(DateTime::from_timestamp_millis))
     }
 
@@ -176,27 +188,42 @@ impl Table {
     /// When the table cannot be reached.
     pub async fn count_account_error(&self, provider: &str, now: DateTime<Utc>) -> Result<u32, TableError> {
         let minute = now.timestamp().div_euclid(60);
-        let again = Change::update(keys::account(provider), "ADD #errors :one").value(":one", 1).value(":m", minute).when("#minute = :m");
+        let again = Change::update(keys::account(provider), "ADD #errors :one")
+            .value(":one", 1)
+            .value(":m", minute)
+            .when("#minute = :m");
         let item = match self.write(again).await {
             Err(TableError::Condition(_)) => {
-                let first = Change::update(keys::account(provider), "SET #minute = :m, #errors = :one").value(":one", 1).value(":m", minute);
+                let first = Change::update(keys::account(provider), "SET #minute = :m, #errors = :one")
+                    .value(":one", 1)
+                    .value(":m", minute);
                 self.write(first).await?
             }
             other => other?,
         };
-        Ok(item.get("errors").and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(1))
+        Ok(item
+            .get("errors")
+            .and_then(|v| v.as_n().ok())
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1))
     }
 }
 
 fn settings_changes(settings: &Settings) -> Vec<Change> {
-    let gate = AllGate { enabled: settings.enabled, running: settings.running };
+    let gate = AllGate {
+        enabled: settings.enabled,
+        running: settings.running,
+    };
     let mut changes = vec![Change::put(keys::settings(), settings)];
     changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate_all(copy), &gate)));
     changes
 }
 
 fn campaign_changes(campaign: &Campaign) -> Vec<Change> {
-    let gate = CampaignGate { status: campaign.status, ver: campaign.version };
+    let gate = CampaignGate {
+        status: campaign.status,
+        ver: campaign.version,
+    };
     let mut changes = vec![Change::put(keys::campaign(&campaign.id), campaign)];
     changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate(&campaign.id, copy), &gate)));
     changes

@@ -31,7 +31,13 @@ pub enum ClaimError {
 ///
 /// # Errors
 /// When table or queue cannot be reached.
-pub async fn claim(app: &App, campaign: &Campaign, shard: u32, leads: &[Lead], mut slots: Vec<SlotItem>) -> Result<usize, ClaimError> {
+pub async fn claim(
+    app: &App,
+    campaign: &Campaign,
+    shard: u32,
+    leads: &[Lead],
+    mut slots: Vec<SlotItem>,
+) -> Result<usize, ClaimError> {
     let owner = Owner::from(&campaign.id);
     let mut left: Vec<&Lead> = leads.iter().collect();
     let mut messages = Vec::new();
@@ -50,14 +56,25 @@ pub async fn claim(app: &App, campaign: &Campaign, shard: u32, leads: &[Lead], m
             let claim_until = now + CLAIM;
             let claims: Vec<_> = left[..free]
                 .iter()
-                .map(|lead| (lead.phone.clone(), Token { attempt: app.ids.attempt(now), claim_until }))
+                .map(|lead| {
+                    (
+                        lead.phone.clone(),
+                        Token {
+                            attempt: app.ids.attempt(now),
+                            claim_until,
+                        },
+                    )
+                })
                 .collect();
             if !app.table.claim(&owner, shard, slot, &claims, now).await? {
                 lost_a_race = true;
                 continue;
             }
             for (n, (lead, (_, token))) in left.drain(..free).zip(&claims).enumerate() {
-                messages.push((dial_message(campaign, &owner, shard, slot, lead, token), delay_s(slot, n, now)));
+                messages.push((
+                    dial_message(campaign, &owner, shard, slot, lead, token),
+                    delay_s(slot, n, now),
+                ));
             }
         }
         if left.is_empty() || !lost_a_race {
@@ -68,7 +85,14 @@ pub async fn claim(app: &App, campaign: &Campaign, shard: u32, leads: &[Lead], m
     Ok(messages.len())
 }
 
-fn dial_message(campaign: &Campaign, owner: &Owner, shard: u32, slot: &SlotItem, lead: &Lead, token: &Token) -> DialMessage {
+fn dial_message(
+    campaign: &Campaign,
+    owner: &Owner,
+    shard: u32,
+    slot: &SlotItem,
+    lead: &Lead,
+    token: &Token,
+) -> DialMessage {
     DialMessage {
         v: SCHEMA_VERSION,
         attempt: token.attempt.clone(),
@@ -83,9 +107,15 @@ fn dial_message(campaign: &Campaign, owner: &Owner, shard: u32, slot: &SlotItem,
 }
 
 /// Seconds until the n-th new claim of this minute is dialed at the slot's rate.
-#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "seconds of one minute")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "seconds of one minute"
+)]
 fn delay_s(slot: &SlotItem, n: usize, now: DateTime<Utc>) -> i32 {
-    let Some((gap_s, before)) = slot.pace(now) else { return 0 };
+    let Some((gap_s, before)) = slot.pace(now) else {
+        return 0;
+    };
     let due = gap_s * (f64::from(before) + n as f64);
     (due - now.timestamp().rem_euclid(60) as f64).clamp(0.0, 59.0) as i32
 }

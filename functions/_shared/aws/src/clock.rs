@@ -17,7 +17,10 @@ pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the one place that reads the machine's clock"
+        )]
         Self(Arc::new(Utc::now))
     }
 
@@ -52,7 +55,10 @@ struct Source {
 
 impl Source {
     const fn new(random: StdRng) -> Self {
-        Self { random, last: Ulid::nil() }
+        Self {
+            random,
+            last: Ulid::nil(),
+        }
     }
 }
 
@@ -72,7 +78,11 @@ impl Ids {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
         let drawn = Ulid::from_parts(millis, source.random.random());
         // The same millisecond again: the next one, unless it was the last there is.
-        source.last = if millis == source.last.timestamp_ms() { source.last.increment().unwrap_or(drawn) } else { drawn };
+        source.last = if millis == source.last.timestamp_ms() {
+            source.last.increment().unwrap_or(drawn)
+        } else {
+            drawn
+        };
         source.last.to_string()
     }
 

@@ -75,8 +75,15 @@ pub enum IntakeError {
 pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -> Result<TakenIn, IntakeError> {
     let reading = app.table.switches(id, &intake.phone).await?;
     let campaign = app.campaign(id, reading.map_or(0, |r| r.campaign_version)).await?;
-    let (Some(reading), Some(campaign)) = (reading, campaign) else { return Err(IntakeError::NoCampaign(id.clone())) };
-    let not_taken = |why| Err(IntakeError::NotTaken { campaign: id.clone(), why });
+    let (Some(reading), Some(campaign)) = (reading, campaign) else {
+        return Err(IntakeError::NoCampaign(id.clone()));
+    };
+    let not_taken = |why| {
+        Err(IntakeError::NotTaken {
+            campaign: id.clone(),
+            why,
+        })
+    };
     match campaign.status {
         CampaignStatus::Completed | CampaignStatus::Cancelled => return not_taken("has ended; name another one"),
         _ if !campaign.open_intake => return not_taken("takes no leads by API or CRM; set its `open_intake` to true"),
@@ -122,7 +129,11 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
         why: intake.profile.source.clone(),
     };
     let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
-    if !app.table.add_lead(&lead, &intake.profile, &activity, retention_days).await? {
+    if !app
+        .table
+        .add_lead(&lead, &intake.profile, &activity, retention_days)
+        .await?
+    {
         let Some(known) = app.table.lead(&intake.phone, id, now).await? else {
             return Err(TableError::Unavailable("the lead was added and deleted meanwhile".to_owned()).into());
         };
@@ -130,7 +141,14 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     }
     app.metrics.count("lead.added");
     let claimed = opened == Gate::Open && claim_now(app, &campaign, &lead).await;
-    Ok(TakenIn { lead: lead.id, created: true, state: lead.state, next_at: lead.next_at, reason: lead.reason, claimed })
+    Ok(TakenIn {
+        lead: lead.id,
+        created: true,
+        state: lead.state,
+        next_at: lead.next_at,
+        reason: lead.reason,
+        claimed,
+    })
 }
 
 /// The same lead again: what is new about the person is added, the queue is left alone.

@@ -35,7 +35,15 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached; the message must come again.
-    pub async fn keep(&self, id: &str, why: KeptWhy, provider: &str, detail: &str, payload: &[u8], now: DateTime<Utc>) -> Result<(), TableError> {
+    pub async fn keep(
+        &self,
+        id: &str,
+        why: KeptWhy,
+        provider: &str,
+        detail: &str,
+        payload: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
         #[derive(Serialize)]
         struct Kept<'a> {
             why: KeptWhy,
@@ -44,7 +52,10 @@ impl Table {
         }
         let change = Change::put(keys::kept(now.date_naive(), id), &Kept { why, provider, detail })
             .with("payload", AttributeValue::B(Blob::new(pack(payload))))
-            .with(EXPIRES_AT, AttributeValue::N((now.timestamp() + KEPT_DAYS * 86_400).to_string()));
+            .with(
+                EXPIRES_AT,
+                AttributeValue::N((now.timestamp() + KEPT_DAYS * 86_400).to_string()),
+            );
         self.write(change).await.map(|_| ())
     }
 }

@@ -149,7 +149,10 @@ pub fn read_queue_range(range: &str) -> Option<(DateTime<Utc>, redial_domain::Le
 
 /// A lead's place on the board.
 pub fn board_place(lead: &Lead) -> (String, String) {
-    (format!("{}#{}#{}", lead.list, lead.status, lead.shard), format!("{}#{}", time(lead.status_at), lead.id))
+    (
+        format!("{}#{}#{}", lead.list, lead.status, lead.shard),
+        format!("{}#{}", time(lead.status_at), lead.id),
+    )
 }
 
 /// The `ref` hash of a lead's own id.

@@ -12,7 +12,12 @@ pub fn log_as_json() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // A second call keeps the first one's settings.
-    let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_target(false).without_time().try_init();
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_target(false)
+        .without_time()
+        .try_init();
 }
 
 /// The app of a Lambda, from its environment.
@@ -36,7 +41,8 @@ where
     let (app, handle) = (&app, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let answer = handle(event.payload).await;
-        app.metrics.write_line(function, app.clock.now(), &mut std::io::stdout());
+        app.metrics
+            .write_line(function, app.clock.now(), &mut std::io::stdout());
         answer
     }))
     .await

@@ -23,9 +23,19 @@ pub struct Index {
 }
 
 /// Waiting leads by owner, lane and shard, in the order of their next time; resting leads by campaign.
-pub const QUEUE_INDEX: Index = Index { name: "queue", hash: "q_pk", range: Some("q_sk"), includes: &[] };
+pub const QUEUE_INDEX: Index = Index {
+    name: "queue",
+    hash: "q_pk",
+    range: Some("q_sk"),
+    includes: &[],
+};
 /// Leads by list and status, in the order of their last move.
-pub const BOARD_INDEX: Index = Index { name: "board", hash: "b_pk", range: Some("b_sk"), includes: &[] };
+pub const BOARD_INDEX: Index = Index {
+    name: "board",
+    hash: "b_pk",
+    range: Some("b_sk"),
+    includes: &[],
+};
 /// Attempts by campaign and local day, with what reports need.
 pub const DAY_INDEX: Index = Index {
     name: "day",
@@ -34,7 +44,12 @@ pub const DAY_INDEX: Index = Index {
     includes: &["outcome", "disposition", "talk_s", "rule_version"],
 };
 /// Items by a foreign id.
-pub const REF_INDEX: Index = Index { name: "ref", hash: "r_pk", range: None, includes: &[] };
+pub const REF_INDEX: Index = Index {
+    name: "ref",
+    hash: "r_pk",
+    range: None,
+    includes: &[],
+};
 
 /// All indexes of the table.
 pub const INDEXES: [Index; 4] = [QUEUE_INDEX, BOARD_INDEX, DAY_INDEX, REF_INDEX];
@@ -108,9 +123,15 @@ pub struct Schedule {
 }
 
 /// Claims what is due.
-pub const TICK_SCHEDULE: Schedule = Schedule { function: "tick", every_min: 1 };
+pub const TICK_SCHEDULE: Schedule = Schedule {
+    function: "tick",
+    every_min: 1,
+};
 /// Asks about what is overdue.
-pub const RECONCILE_SCHEDULE: Schedule = Schedule { function: "reconcile", every_min: 5 };
+pub const RECONCILE_SCHEDULE: Schedule = Schedule {
+    function: "reconcile",
+    every_min: 5,
+};
 /// All schedules.
 pub const SCHEDULES: [Schedule; 2] = [TICK_SCHEDULE, RECONCILE_SCHEDULE];
 

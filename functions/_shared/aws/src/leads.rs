@@ -42,7 +42,9 @@ pub struct LeadAndLedger {
 }
 
 /// Attributes of a lead that may be absent: written away when they are.
-const OPTIONAL: [&str; 10] = ["why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip"];
+const OPTIONAL: [&str; 10] = [
+    "why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip",
+];
 
 /// A lead as an item, with its places in the indexes.
 fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change, TableError> {
@@ -50,7 +52,13 @@ fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change,
     let mut item = write(lead)?;
     let (q_pk, q_sk) = keys::queue_place(lead);
     let (b_pk, b_sk) = keys::board_place(lead);
-    let places = [("q_pk", q_pk), ("q_sk", q_sk), ("b_pk", b_pk), ("b_sk", b_sk), ("r_pk", keys::lead_ref(lead.id.as_str()))];
+    let places = [
+        ("q_pk", q_pk),
+        ("q_sk", q_sk),
+        ("b_pk", b_pk),
+        ("b_sk", b_sk),
+        ("r_pk", keys::lead_ref(lead.id.as_str())),
+    ];
     item.extend(places.map(|(name, value)| (name.to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(value))));
     // Attribute by attribute, so that what a newer build stored beside them stays.
     let mut change = Change::update(key, "SET #sv = :sv").value(":sv", redial_domain::SCHEMA_VERSION);
@@ -59,26 +67,35 @@ fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change,
     let absent = |optional: &&str| !names.iter().any(|(name, _)| name == optional);
     let removed: Vec<&str> = OPTIONAL.into_iter().filter(absent).collect();
     for (name, value) in names {
-        change = change.and(&format!("SET #{name} = :v_{name}")).attribute(&format!(":v_{name}"), value);
+        change = change
+            .and(&format!("SET #{name} = :v_{name}"))
+            .attribute(&format!(":v_{name}"), value);
     }
     for optional in removed {
         change = change.and(&format!("REMOVE #{optional}"));
     }
     Ok(match expires_at {
-        Some(at) => change.and(&format!("SET #{EXPIRES_AT} = :expires")).value(":expires", at.timestamp()),
+        Some(at) => change
+            .and(&format!("SET #{EXPIRES_AT} = :expires"))
+            .value(":expires", at.timestamp()),
         None => change.and(&format!("REMOVE #{EXPIRES_AT}")),
     })
 }
 
 /// When a lead may be deleted: never while it waits or needs a person.
 pub fn expiry(lead: &Lead, retention_days: u32) -> Option<DateTime<Utc>> {
-    matches!(lead.state, LeadState::Completed | LeadState::Removed | LeadState::MaxAttempts)
-        .then(|| lead.updated_at + TimeDelta::days(i64::from(retention_days)))
+    matches!(
+        lead.state,
+        LeadState::Completed | LeadState::Removed | LeadState::MaxAttempts
+    )
+    .then(|| lead.updated_at + TimeDelta::days(i64::from(retention_days)))
 }
 
 /// The change of a lead from one version to the next, for a transaction.
 pub(crate) fn lead_update(lead: &Lead, seen: u64, expires_at: Option<DateTime<Utc>>) -> Result<Change, TableError> {
-    Ok(lead_change(lead, expires_at)?.value(":seen_version", seen).when("#ver = :seen_version"))
+    Ok(lead_change(lead, expires_at)?
+        .value(":seen_version", seen)
+        .when("#ver = :seen_version"))
 }
 
 fn lead_of(item: Item, now: DateTime<Utc>) -> Result<Option<Lead>, TableError> {
@@ -96,8 +113,15 @@ impl Table {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn lead(&self, phone: &Phone, campaign: &CampaignId, now: DateTime<Utc>) -> Result<Option<Lead>, TableError> {
-        self.get(&keys::lead(phone, campaign), true).await?.map_or(Ok(None), |item| lead_of(item, now))
+    pub async fn lead(
+        &self,
+        phone: &Phone,
+        campaign: &CampaignId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Lead>, TableError> {
+        self.get(&keys::lead(phone, campaign), true)
+            .await?
+            .map_or(Ok(None), |item| lead_of(item, now))
     }
 
     /// All leads of a phone, oldest campaign name first. A phone is in few campaigns.
@@ -106,7 +130,11 @@ impl Table {
     /// When they cannot be read.
     pub async fn leads_of(&self, phone: &Phone, now: DateTime<Utc>) -> Result<Vec<Lead>, TableError> {
         let partition = keys::collection(phone);
-        let query = Query { consistent: true, ..Query::table(&partition, 100) }.range("begins_with(#range, :leads)", vec![(":leads", "LEAD#".to_owned())]);
+        let query = Query {
+            consistent: true,
+            ..Query::table(&partition, 100)
+        }
+        .range("begins_with(#range, :leads)", vec![(":leads", "LEAD#".to_owned())]);
         let page = self.query(&query, None).await?;
         let leads: Result<Vec<_>, _> = page.items.into_iter().map(|item| lead_of(item, now)).collect();
         Ok(leads?.into_iter().flatten().collect())
@@ -118,13 +146,20 @@ impl Table {
     /// When the table cannot be reached.
     pub async fn find_lead(&self, id: &str, now: DateTime<Utc>) -> Result<Option<Lead>, TableError> {
         for reference in [keys::lead_ref(id), keys::crm_ref(id)] {
-            let mut found = self.query(&Query::index(REF_INDEX, &reference, SAME_REF_MAX), None).await?.items;
+            let mut found = self
+                .query(&Query::index(REF_INDEX, &reference, SAME_REF_MAX), None)
+                .await?
+                .items;
             found.sort_by(|a, b| text(a, "sk").cmp(&text(b, "sk")));
             for item in found {
                 let Some(key) = Key::of(&item) else { continue };
                 // A CRM's id stands on the profile; the lead is beside it.
                 let key = Key::new(key.pk, key.sk.replacen("PROFILE#", "LEAD#", 1));
-                if let Some(lead) = self.get(&key, true).await?.map_or(Ok(None), |item| lead_of(item, now))? {
+                if let Some(lead) = self
+                    .get(&key, true)
+                    .await?
+                    .map_or(Ok(None), |item| lead_of(item, now))?
+                {
                     return Ok(Some(lead));
                 }
             }
@@ -137,7 +172,9 @@ impl Table {
     /// # Errors
     /// When it cannot be read.
     pub async fn profile(&self, phone: &Phone, campaign: &CampaignId) -> Result<Profile, TableError> {
-        self.get(&keys::profile(phone, campaign), false).await?.map_or_else(|| Ok(Profile::default()), read)
+        self.get(&keys::profile(phone, campaign), false)
+            .await?
+            .map_or_else(|| Ok(Profile::default()), read)
     }
 
     /// Writes what is known about the person.
@@ -152,13 +189,23 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn add_lead(&self, lead: &Lead, profile: &Profile, activity: &Activity, retention_days: u32) -> Result<bool, TableError> {
+    pub async fn add_lead(
+        &self,
+        lead: &Lead,
+        profile: &Profile,
+        activity: &Activity,
+        retention_days: u32,
+    ) -> Result<bool, TableError> {
         let now = lead.created_at;
         let new = lead_change(lead, expiry(lead, retention_days))?
             .value(":now", now.timestamp())
             // An expired lead that DynamoDB has not deleted yet does not exist.
             .when(&format!("attribute_not_exists(#pk) OR #{EXPIRES_AT} <= :now"));
-        let changes = vec![new, profile_change(&lead.phone, &lead.campaign, profile), activity_change(&lead.phone, activity)];
+        let changes = vec![
+            new,
+            profile_change(&lead.phone, &lead.campaign, profile),
+            activity_change(&lead.phone, activity),
+        ];
         match self.transact(changes).await {
             Ok(()) => Ok(true),
             Err(error) if error.condition_at(0) => Ok(false),
@@ -171,7 +218,8 @@ impl Table {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn move_lead(&self, lead: &Lead, seen: u64, retention_days: u32) -> Result<bool, TableError> {
-        self.ignoring_condition(lead_update(lead, seen, expiry(lead, retention_days))?).await
+        self.ignoring_condition(lead_update(lead, seen, expiry(lead, retention_days))?)
+            .await
     }
 
     /// Changes a lead as a person or job asked, and fences every dialer that has read the ledger before. `false` when
@@ -179,11 +227,21 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn change_lead(&self, lead: &Lead, seen: u64, activity: &Activity, retention_days: u32) -> Result<bool, TableError> {
+    pub async fn change_lead(
+        &self,
+        lead: &Lead,
+        seen: u64,
+        activity: &Activity,
+        retention_days: u32,
+    ) -> Result<bool, TableError> {
         let fence = Change::update(keys::ledger(&lead.phone), "ADD #seq :one SET #sv = :sv")
             .value(":one", 1)
             .value(":sv", redial_domain::SCHEMA_VERSION);
-        let changes = vec![lead_update(lead, seen, expiry(lead, retention_days))?, fence, activity_change(&lead.phone, activity)];
+        let changes = vec![
+            lead_update(lead, seen, expiry(lead, retention_days))?,
+            fence,
+            activity_change(&lead.phone, activity),
+        ];
         match self.transact(changes).await {
             Ok(()) => Ok(true),
             Err(error) if error.condition_at(0) => Ok(false),
@@ -195,16 +253,26 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn leads_and_ledgers(&self, of: &[(Phone, CampaignId)], now: DateTime<Utc>) -> Result<Vec<LeadAndLedger>, TableError> {
+    pub async fn leads_and_ledgers(
+        &self,
+        of: &[(Phone, CampaignId)],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<LeadAndLedger>, TableError> {
         let mut wanted: Vec<Key> = of.iter().map(|(phone, campaign)| keys::lead(phone, campaign)).collect();
         wanted.extend(of.iter().map(|(phone, _)| keys::ledger(phone)));
         wanted.sort_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));
         wanted.dedup();
-        let mut found: std::collections::HashMap<Key, Item> =
-            self.batch_get(&wanted, false).await?.into_iter().filter_map(|item| Some((Key::of(&item)?, item))).collect();
+        let mut found: std::collections::HashMap<Key, Item> = self
+            .batch_get(&wanted, false)
+            .await?
+            .into_iter()
+            .filter_map(|item| Some((Key::of(&item)?, item)))
+            .collect();
         let mut both = Vec::with_capacity(of.len());
         for (phone, campaign) in of {
-            let Some(item) = found.remove(&keys::lead(phone, campaign)) else { continue };
+            let Some(item) = found.remove(&keys::lead(phone, campaign)) else {
+                continue;
+            };
             let Some(lead) = lead_of(item, now)? else { continue };
             // One phone may be here twice, for two campaigns; its ledger is one.
             let ledger = ledger_of(found.get(&keys::ledger(phone)).cloned())?;
@@ -217,8 +285,14 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn profiles(&self, of: &[(Phone, CampaignId)]) -> Result<std::collections::HashMap<(Phone, CampaignId), Profile>, TableError> {
-        let wanted: Vec<Key> = of.iter().map(|(phone, campaign)| keys::profile(phone, campaign)).collect();
+    pub async fn profiles(
+        &self,
+        of: &[(Phone, CampaignId)],
+    ) -> Result<std::collections::HashMap<(Phone, CampaignId), Profile>, TableError> {
+        let wanted: Vec<Key> = of
+            .iter()
+            .map(|(phone, campaign)| keys::profile(phone, campaign))
+            .collect();
         let mut profiles = std::collections::HashMap::new();
         for item in self.batch_get(&wanted, false).await? {
             if let Some(owner) = Key::of(&item).and_then(|key| phone_and_campaign(&key)) {
@@ -232,9 +306,18 @@ impl Table {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn queue_page(&self, line: &str, after: Option<&str>, upto: &str, limit: i32) -> Result<Page, TableError> {
+    pub async fn queue_page(
+        &self,
+        line: &str,
+        after: Option<&str>,
+        upto: &str,
+        limit: i32,
+    ) -> Result<Page, TableError> {
         let from = after.map_or_else(|| "0".to_owned(), |last| format!("{last}\u{0}"));
-        let query = Query::index(QUEUE_INDEX, line, limit).range("#range BETWEEN :from AND :upto", vec![(":from", from), (":upto", upto.to_owned())]);
+        let query = Query::index(QUEUE_INDEX, line, limit).range(
+            "#range BETWEEN :from AND :upto",
+            vec![(":from", from), (":upto", upto.to_owned())],
+        );
         self.query(&query, None).await
     }
 
@@ -242,11 +325,23 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn history(&self, phone: &Phone, sort: &str, before: Option<&str>, limit: i32) -> Result<Vec<Item>, TableError> {
+    pub async fn history(
+        &self,
+        phone: &Phone,
+        sort: &str,
+        before: Option<&str>,
+        limit: i32,
+    ) -> Result<Vec<Item>, TableError> {
         let partition = keys::collection(phone);
         let upto = before.map_or_else(|| format!("{sort}~"), |id| format!("{sort}{id}"));
-        let query = Query { descending: true, ..Query::table(&partition, limit) }
-            .range("#range BETWEEN :from AND :upto", vec![(":from", sort.to_owned()), (":upto", upto)]);
+        let query = Query {
+            descending: true,
+            ..Query::table(&partition, limit)
+        }
+        .range(
+            "#range BETWEEN :from AND :upto",
+            vec![(":from", sort.to_owned()), (":upto", upto)],
+        );
         let mut items = self.query(&query, None).await?.items;
         if let Some(id) = before {
             items.retain(|item| text(item, "sk").is_some_and(|sk| sk != format!("{sort}{id}")));

@@ -35,12 +35,21 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached; then nobody knows whether the line was taken, and the message must come again.
-    pub async fn reserve(&self, phone: &Phone, seen: &Ledger, inflight: &InFlight, starts: &[Start]) -> Result<Reserved, TableError> {
-        let change = Change::update(keys::ledger(phone), "SET #inflight = :f, #starts = :s, #seq = :next, #sv = :sv")
-            .value(":f", inflight)
-            .value(":s", starts)
-            .value(":next", seen.seq + 1)
-            .value(":sv", redial_domain::SCHEMA_VERSION);
+    pub async fn reserve(
+        &self,
+        phone: &Phone,
+        seen: &Ledger,
+        inflight: &InFlight,
+        starts: &[Start],
+    ) -> Result<Reserved, TableError> {
+        let change = Change::update(
+            keys::ledger(phone),
+            "SET #inflight = :f, #starts = :s, #seq = :next, #sv = :sv",
+        )
+        .value(":f", inflight)
+        .value(":s", starts)
+        .value(":next", seen.seq + 1)
+        .value(":sv", redial_domain::SCHEMA_VERSION);
         let change = if seen.seq == 0 {
             change.when("attribute_not_exists(#pk)")
         } else {
@@ -68,7 +77,13 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn placed(&self, phone: &Phone, attempt: &AttemptId, call: &CallId, lease_until: DateTime<Utc>) -> Result<(), TableError> {
+    pub async fn placed(
+        &self,
+        phone: &Phone,
+        attempt: &AttemptId,
+        call: &CallId,
+        lease_until: DateTime<Utc>,
+    ) -> Result<(), TableError> {
         let change = Change::update(keys::ledger(phone), "SET #inflight.#call_id = :c, #inflight.#st = :placed, #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at")
             .value(":c", call)
             .value(":placed", Placement::Placed)
@@ -82,14 +97,23 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached; the reservation then ends by reconcile.
-    pub async fn cancel_reservation(&self, phone: &Phone, attempt: &AttemptId, nonce: &Nonce, starts: &[Start]) -> Result<bool, TableError> {
-        let change = Change::update(keys::ledger(phone), "REMOVE #inflight SET #starts = :without, #seq = #seq + :one")
-            .value(":without", starts)
-            .value(":one", 1)
-            .value(":a", attempt)
-            .value(":n", nonce)
-            .value(":placing", Placement::Placing)
-            .when("#inflight.#id = :a AND #inflight.#nonce = :n AND #inflight.#st = :placing");
+    pub async fn cancel_reservation(
+        &self,
+        phone: &Phone,
+        attempt: &AttemptId,
+        nonce: &Nonce,
+        starts: &[Start],
+    ) -> Result<bool, TableError> {
+        let change = Change::update(
+            keys::ledger(phone),
+            "REMOVE #inflight SET #starts = :without, #seq = #seq + :one",
+        )
+        .value(":without", starts)
+        .value(":one", 1)
+        .value(":a", attempt)
+        .value(":n", nonce)
+        .value(":placing", Placement::Placing)
+        .when("#inflight.#id = :a AND #inflight.#nonce = :n AND #inflight.#st = :placing");
         self.ignoring_condition(change).await
     }
 
@@ -98,10 +122,13 @@ impl Table {
     /// # Errors
     /// When the table cannot be reached; then the caller must try again, for the stop is not recorded.
     pub async fn mark_do_not_call(&self, phone: &Phone, at: DateTime<Utc>, proof: &str) -> Result<Ledger, TableError> {
-        let change = Change::update(keys::ledger(phone), "SET #dnc_at = if_not_exists(#dnc_at, :t), #dnc_ref = if_not_exists(#dnc_ref, :r) ADD #seq :one")
-            .value(":t", at.timestamp_millis())
-            .value(":r", proof)
-            .value(":one", 1);
+        let change = Change::update(
+            keys::ledger(phone),
+            "SET #dnc_at = if_not_exists(#dnc_at, :t), #dnc_ref = if_not_exists(#dnc_ref, :r) ADD #seq :one",
+        )
+        .value(":t", at.timestamp_millis())
+        .value(":r", proof)
+        .value(":one", 1);
         read(self.write(change).await?)
     }
 
@@ -109,11 +136,20 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn extend_lease(&self, phone: &Phone, attempt: &AttemptId, by: TimeDelta, now: DateTime<Utc>) -> Result<(), TableError> {
-        let change = Change::update(keys::ledger(phone), "SET #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at")
-            .value(":l", (now + by).timestamp_millis())
-            .value(":a", attempt)
-            .when("#inflight.#id = :a");
+    pub async fn extend_lease(
+        &self,
+        phone: &Phone,
+        attempt: &AttemptId,
+        by: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
+        let change = Change::update(
+            keys::ledger(phone),
+            "SET #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at",
+        )
+        .value(":l", (now + by).timestamp_millis())
+        .value(":a", attempt)
+        .when("#inflight.#id = :a");
         self.ignoring_condition(change).await.map(|_| ())
     }
 
@@ -121,11 +157,19 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn note_empty_look(&self, phone: &Phone, attempt: &AttemptId, now: DateTime<Utc>) -> Result<(), TableError> {
-        let change = Change::update(keys::ledger(phone), "SET #inflight.#empty_look_at = if_not_exists(#inflight.#empty_look_at, :now)")
-            .value(":now", now.timestamp_millis())
-            .value(":a", attempt)
-            .when("#inflight.#id = :a");
+    pub async fn note_empty_look(
+        &self,
+        phone: &Phone,
+        attempt: &AttemptId,
+        now: DateTime<Utc>,
+    ) -> Result<(), TableError> {
+        let change = Change::update(
+            keys::ledger(phone),
+            "SET #inflight.#empty_look_at = if_not_exists(#inflight.#empty_look_at, :now)",
+        )
+        .value(":now", now.timestamp_millis())
+        .value(":a", attempt)
+        .when("#inflight.#id = :a");
         self.ignoring_condition(change).await.map(|_| ())
     }
 

@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn an_unreadable_message_is_not_repeated_in_the_error() {
-        let error = read::<DialMessage>(r#"{"v":1,"phone":"+12125550142"}"#).unwrap_err().to_string();
+        let error = read::<DialMessage>(r#"{"v":1,"phone":"+12125550142"}"#)
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains("555"), "{error}");
     }
 }

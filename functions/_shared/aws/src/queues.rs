@@ -79,7 +79,12 @@ impl Queues {
         self.send("tick", self.urls.tick.as_deref(), &messages).await
     }
 
-    async fn send<T: Serialize>(&self, queue: &'static str, url: Option<&str>, messages: &[(&T, i32)]) -> Result<(), QueueError> {
+    async fn send<T: Serialize>(
+        &self,
+        queue: &'static str,
+        url: Option<&str>,
+        messages: &[(&T, i32)],
+    ) -> Result<(), QueueError> {
         let url = url.ok_or(QueueError::NotConfigured(queue))?;
         let failed = |why: String| QueueError::Send { queue, why };
         for chunk in messages.chunks(BATCH_MAX) {
@@ -105,7 +110,13 @@ impl Queues {
                     .set_entries(Some(left.clone()))
                     .send()
                     .await
-                    .map_err(|error| failed(aws_sdk_sqs::error::ProvideErrorMetadata::code(&error).unwrap_or("no answer").to_owned()))?;
+                    .map_err(|error| {
+                        failed(
+                            aws_sdk_sqs::error::ProvideErrorMetadata::code(&error)
+                                .unwrap_or("no answer")
+                                .to_owned(),
+                        )
+                    })?;
                 let refused: Vec<&str> = answer.failed().iter().map(|entry| entry.id()).collect();
                 left.retain(|entry| refused.contains(&entry.id()));
                 if left.is_empty() {
@@ -113,7 +124,11 @@ impl Queues {
                 }
             }
             if !left.is_empty() {
-                return Err(failed(format!("{} of {} messages were refused", left.len(), chunk.len())));
+                return Err(failed(format!(
+                    "{} of {} messages were refused",
+                    left.len(),
+                    chunk.len()
+                )));
             }
         }
         Ok(())

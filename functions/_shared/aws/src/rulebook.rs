@@ -66,15 +66,26 @@ impl RuleBook {
     }
 
     fn keep(&self, name: &RuleSetName, set: &Arc<RuleSet>, now: DateTime<Utc>) {
-        let loaded = Loaded { set: Arc::clone(set), looked_at: now };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), loaded);
+        let loaded = Loaded {
+            set: Arc::clone(set),
+            looked_at: now,
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.clone(), loaded);
     }
 
     /// The version in use.
     ///
     /// # Errors
     /// When there is none that could decide.
-    pub async fn in_use(&self, table: &Table, name: &RuleSetName, now: DateTime<Utc>) -> Result<Arc<RuleSet>, RuleBookError> {
+    pub async fn in_use(
+        &self,
+        table: &Table,
+        name: &RuleSetName,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<RuleSet>, RuleBookError> {
         let before = self.loaded(name);
         if let Some(loaded) = &before
             && (now - loaded.looked_at).abs() < LOOK_EVERY
@@ -104,7 +115,13 @@ impl RuleBook {
     ///
     /// # Errors
     /// When it is gone or does not compile any more.
-    pub async fn version(&self, table: &Table, name: &RuleSetName, version: u32, now: DateTime<Utc>) -> Result<Arc<RuleSet>, RuleBookError> {
+    pub async fn version(
+        &self,
+        table: &Table,
+        name: &RuleSetName,
+        version: u32,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<RuleSet>, RuleBookError> {
         let current = self.in_use(table, name, now).await;
         match current {
             Ok(set) if set.version() == version => Ok(set),
@@ -128,10 +145,23 @@ impl RuleBook {
 }
 
 async fn compile(table: &Table, name: &RuleSetName, version: u32) -> Result<Arc<RuleSet>, RuleBookError> {
-    let broken = |finding: String| RuleBookError::Broken { set: name.clone(), version, finding };
+    let broken = |finding: String| RuleBookError::Broken {
+        set: name.clone(),
+        version,
+        finding,
+    };
     let item = table.get(&keys::rules_version(name, version), true).await?;
-    let stored: Version = item.map(read).transpose()?.ok_or_else(|| broken("its text is not in the table".to_owned()))?;
+    let stored: Version = item
+        .map(read)
+        .transpose()?
+        .ok_or_else(|| broken("its text is not in the table".to_owned()))?;
     RuleSet::from_files(name, version, &stored.files)
         .map(Arc::new)
-        .map_err(|findings| broken(findings.first().map_or_else(|| "no reason given".to_owned(), ToString::to_string)))
+        .map_err(|findings| {
+            broken(
+                findings
+                    .first()
+                    .map_or_else(|| "no reason given".to_owned(), ToString::to_string),
+            )
+        })
 }

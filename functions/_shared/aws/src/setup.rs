@@ -66,7 +66,13 @@ pub async fn ensure_defaults(app: &App) -> Result<(), SetupError> {
 ///
 /// # Errors
 /// When the rule set's defaults are not possible ones.
-pub fn campaign_from_defaults(id: CampaignId, name: &str, rule_set: RuleSetName, defaults: &Defaults, now: DateTime<Utc>) -> Result<Campaign, SetupError> {
+pub fn campaign_from_defaults(
+    id: CampaignId,
+    name: &str,
+    rule_set: RuleSetName,
+    defaults: &Defaults,
+    now: DateTime<Utc>,
+) -> Result<Campaign, SetupError> {
     Ok(Campaign {
         id,
         name: name.to_owned(),
@@ -99,7 +105,8 @@ fn first_settings(environment: &Environment) -> Result<Settings, SetupError> {
     Ok(Settings {
         enabled: flag(environment, "REDIAL_QUEUE_ENABLED")?.unwrap_or(defaults.enabled),
         running: defaults.running,
-        process_interval_min: number(environment, "REDIAL_PROCESS_INTERVAL", 1..=60)?.unwrap_or(defaults.process_interval_min),
+        process_interval_min: number(environment, "REDIAL_PROCESS_INTERVAL", 1..=60)?
+            .unwrap_or(defaults.process_interval_min),
         retention_days: number(environment, "REDIAL_RETENTION_DAYS", 1..=3_650)?.unwrap_or(defaults.retention_days),
         keep_raw: flag(environment, "WEBHOOK_LOGGING_ENABLED")?.unwrap_or(defaults.keep_raw),
     })
@@ -110,8 +117,16 @@ fn apply_environment(campaign: &mut Campaign, environment: &Environment) -> Resu
         campaign.intervals_min = Some(vec![minutes]);
     }
     if let Some(list) = environment.get("REDIAL_PROGRESSIVE_INTERVALS") {
-        let list: Result<Vec<u32>, _> = list.trim_matches(['[', ']']).split(',').map(|n| n.trim().parse()).collect();
-        let list = list.map_err(|_| SetupError::Environment("REDIAL_PROGRESSIVE_INTERVALS: write minutes with commas, as in 0,2,5,10".to_owned()))?;
+        let list: Result<Vec<u32>, _> = list
+            .trim_matches(['[', ']'])
+            .split(',')
+            .map(|n| n.trim().parse())
+            .collect();
+        let list = list.map_err(|_| {
+            SetupError::Environment(
+                "REDIAL_PROGRESSIVE_INTERVALS: write minutes with commas, as in 0,2,5,10".to_owned(),
+            )
+        })?;
         campaign.intervals_min = Some(list);
     }
     if let Some(total) = number(environment, "REDIAL_MAX_ATTEMPTS", 1..=10)? {
@@ -124,7 +139,11 @@ fn apply_environment(campaign: &mut Campaign, environment: &Environment) -> Resu
 }
 
 fn flag(environment: &Environment, name: &str) -> Result<Option<bool>, SetupError> {
-    match environment.get(name).map(|value| value.trim().to_ascii_lowercase()).as_deref() {
+    match environment
+        .get(name)
+        .map(|value| value.trim().to_ascii_lowercase())
+        .as_deref()
+    {
         None => Ok(None),
         Some("true" | "1" | "yes" | "on") => Ok(Some(true)),
         Some("false" | "0" | "no" | "off") => Ok(Some(false)),
@@ -132,10 +151,27 @@ fn flag(environment: &Environment, name: &str) -> Result<Option<bool>, SetupErro
     }
 }
 
-fn number(environment: &Environment, name: &str, within: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, SetupError> {
-    let Some(raw) = environment.get(name) else { return Ok(None) };
-    let bad = || SetupError::Environment(format!("{name}: write a whole number from {} to {}", within.start(), within.end()));
-    raw.trim().parse().ok().filter(|n| within.contains(n)).map(Some).ok_or_else(bad)
+fn number(
+    environment: &Environment,
+    name: &str,
+    within: std::ops::RangeInclusive<u32>,
+) -> Result<Option<u32>, SetupError> {
+    let Some(raw) = environment.get(name) else {
+        return Ok(None);
+    };
+    let bad = || {
+        SetupError::Environment(format!(
+            "{name}: write a whole number from {} to {}",
+            within.start(),
+            within.end()
+        ))
+    };
+    raw.trim()
+        .parse()
+        .ok()
+        .filter(|n| within.contains(n))
+        .map(Some)
+        .ok_or_else(bad)
 }
 
 #[cfg(test)]
@@ -148,14 +184,31 @@ mod tests {
 
     #[test]
     fn the_environment_of_the_earlier_systems_gives_the_first_settings() {
-        let given = environment(&[("REDIAL_QUEUE_ENABLED", "false"), ("REDIAL_PROCESS_INTERVAL", "5"), ("WEBHOOK_LOGGING_ENABLED", "no")]);
+        let given = environment(&[
+            ("REDIAL_QUEUE_ENABLED", "false"),
+            ("REDIAL_PROCESS_INTERVAL", "5"),
+            ("WEBHOOK_LOGGING_ENABLED", "no"),
+        ]);
         let settings = first_settings(&given).unwrap();
-        assert_eq!((settings.enabled, settings.process_interval_min, settings.keep_raw, settings.retention_days), (false, 5, false, 30));
+        assert_eq!(
+            (
+                settings.enabled,
+                settings.process_interval_min,
+                settings.keep_raw,
+                settings.retention_days
+            ),
+            (false, 5, false, 30)
+        );
     }
 
     #[test]
     fn nonsense_in_the_environment_is_named() {
-        let error = first_settings(&environment(&[("REDIAL_PROCESS_INTERVAL", "often")])).unwrap_err().to_string();
-        assert_eq!(error, "failed to read the environment: REDIAL_PROCESS_INTERVAL: write a whole number from 1 to 60");
+        let error = first_settings(&environment(&[("REDIAL_PROCESS_INTERVAL", "often")]))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "failed to read the environment: REDIAL_PROCESS_INTERVAL: write a whole number from 1 to 60"
+        );
     }
 }

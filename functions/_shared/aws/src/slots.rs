@@ -43,7 +43,10 @@ impl Token {
     fn parse(stored: &str) -> Option<Self> {
         let (attempt, until) = stored.split_once('/')?;
         let claim_until = DateTime::from_timestamp(until.parse().ok()?, 0)?;
-        Some(Self { attempt: AttemptId::parse(attempt).ok()?, claim_until })
+        Some(Self {
+            attempt: AttemptId::parse(attempt).ok()?,
+            claim_until,
+        })
     }
 }
 
@@ -93,7 +96,9 @@ impl SlotItem {
     pub fn free(&self, now: DateTime<Utc>) -> u32 {
         let held = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
         let slots = self.max.saturating_sub(held);
-        self.rate.map_or(slots, |rate| slots.min(rate.saturating_sub(self.claimed_in(minute_of(now)))))
+        self.rate.map_or(slots, |rate| {
+            slots.min(rate.saturating_sub(self.claimed_in(minute_of(now))))
+        })
     }
 
     const fn claimed_in(&self, minute: i64) -> u32 {
@@ -102,7 +107,8 @@ impl SlotItem {
 
     /// Seconds between two calls at this item's rate, and how many were claimed already this minute.
     pub fn pace(&self, now: DateTime<Utc>) -> Option<(f64, u32)> {
-        self.rate.map(|rate| (60.0 / f64::from(rate.max(1)), self.claimed_in(minute_of(now))))
+        self.rate
+            .map(|rate| (60.0 / f64::from(rate.max(1)), self.claimed_in(minute_of(now))))
     }
 }
 
@@ -117,19 +123,32 @@ impl Table {
     /// When they cannot be read.
     pub async fn slots(&self, owner: &Owner, shard: u32) -> Result<Vec<SlotItem>, TableError> {
         let partition = keys::slots(owner, shard);
-        let query = Query { consistent: true, ..Query::table(&partition, ITEMS_MAX) };
+        let query = Query {
+            consistent: true,
+            ..Query::table(&partition, ITEMS_MAX)
+        };
         let page = self.query(&query, None).await?;
         page.items
             .into_iter()
             .map(|item| {
-                let n = text(&item, crate::layout::SK).and_then(|sk| sk.trim_start_matches('#').parse().ok()).unwrap_or(0);
+                let n = text(&item, crate::layout::SK)
+                    .and_then(|sk| sk.trim_start_matches('#').parse().ok())
+                    .unwrap_or(0);
                 let stored: Stored = read(item)?;
                 let tokens = stored
                     .t
                     .iter()
                     .filter_map(|(phone, token)| Some((Phone::try_from(phone.clone()).ok()?, Token::parse(token)?)))
                     .collect();
-                Ok(SlotItem { n, max: stored.max, tokens, minute: stored.minute, claimed: stored.claimed, rate: stored.rate, armed_until: stored.armed_until })
+                Ok(SlotItem {
+                    n,
+                    max: stored.max,
+                    tokens,
+                    minute: stored.minute,
+                    claimed: stored.claimed,
+                    rate: stored.rate,
+                    armed_until: stored.armed_until,
+                })
             })
             .collect()
     }
@@ -138,12 +157,27 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn claim(&self, owner: &Owner, shard: u32, slot: &SlotItem, claims: &[(Phone, Token)], now: DateTime<Utc>) -> Result<bool, TableError> {
+    pub async fn claim(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        slot: &SlotItem,
+        claims: &[(Phone, Token)],
+        now: DateTime<Utc>,
+    ) -> Result<bool, TableError> {
         let minute = minute_of(now);
         let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
-        let Some(room) = slot.max.checked_sub(count) else { return Ok(false) };
-        let mut conditions = vec!["attribute_exists(#pk)".to_owned(), "#max = :max".to_owned(), "size(#t) <= :room".to_owned()];
-        let mut change = Change::update(keys::slot(owner, shard, slot.n), "").value(":max", slot.max).value(":room", room);
+        let Some(room) = slot.max.checked_sub(count) else {
+            return Ok(false);
+        };
+        let mut conditions = vec![
+            "attribute_exists(#pk)".to_owned(),
+            "#max = :max".to_owned(),
+            "size(#t) <= :room".to_owned(),
+        ];
+        let mut change = Change::update(keys::slot(owner, shard, slot.n), "")
+            .value(":max", slot.max)
+            .value(":room", room);
         if slot.rate.is_some() {
             // The minute's count is exact because nobody else may have counted since it was read.
             change = change
@@ -169,7 +203,14 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached; the token then ends by itself.
-    pub async fn free_token(&self, owner: &Owner, shard: u32, n: u32, phone: &Phone, token: &Token) -> Result<(), TableError> {
+    pub async fn free_token(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        n: u32,
+        phone: &Phone,
+        token: &Token,
+    ) -> Result<(), TableError> {
         let change = Change::update(keys::slot(owner, shard, n), "REMOVE #t.#p")
             .name("#p", phone.as_str())
             .value(":tok", token.stored())
@@ -181,7 +222,14 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached; the token then ends by itself.
-    pub async fn free_attempt(&self, owner: &Owner, shard: u32, n: u32, phone: &Phone, attempt: &AttemptId) -> Result<(), TableError> {
+    pub async fn free_attempt(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        n: u32,
+        phone: &Phone,
+        attempt: &AttemptId,
+    ) -> Result<(), TableError> {
         let change = Change::update(keys::slot(owner, shard, n), "REMOVE #t.#p")
             .name("#p", phone.as_str())
             .value(":of", format!("{attempt}/"))
@@ -193,7 +241,14 @@ impl Table {
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn arm(&self, owner: &Owner, shard: u32, slot: &SlotItem, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, TableError> {
+    pub async fn arm(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        slot: &SlotItem,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, TableError> {
         if slot.armed_until > now.timestamp() {
             return Ok(false);
         }
@@ -217,12 +272,32 @@ impl Table {
             let before = self.slots(&owner, shard).await?;
             for n in 0..items.max(u32::try_from(before.len()).unwrap_or(0)) {
                 let max = slots.saturating_sub(n * TOKENS_PER_ITEM).min(TOKENS_PER_ITEM);
-                let rate = campaign.calls_per_minute_max.map(|rate| share_of(rate, slots_before(campaign, shard) + n * TOKENS_PER_ITEM, max, campaign.max_concurrent_calls));
+                let rate = campaign.calls_per_minute_max.map(|rate| {
+                    share_of(
+                        rate,
+                        slots_before(campaign, shard) + n * TOKENS_PER_ITEM,
+                        max,
+                        campaign.max_concurrent_calls,
+                    )
+                });
                 let key = keys::slot(&owner, shard, n);
                 if before.iter().any(|slot| slot.n == n) {
-                    self.write(Change::update(key, "SET #max = :max, #rate = :rate").value(":max", max).value(":rate", rate)).await?;
+                    self.write(
+                        Change::update(key, "SET #max = :max, #rate = :rate")
+                            .value(":max", max)
+                            .value(":rate", rate),
+                    )
+                    .await?;
                 } else {
-                    let new = Change::put(key, &New { max, t: BTreeMap::new(), rate }).when("attribute_not_exists(#pk)");
+                    let new = Change::put(
+                        key,
+                        &New {
+                            max,
+                            t: BTreeMap::new(),
+                            rate,
+                        },
+                    )
+                    .when("attribute_not_exists(#pk)");
                     self.ignoring_condition(new).await?;
                 }
             }
@@ -248,14 +323,20 @@ mod tests {
     #[test]
     fn the_rates_of_all_slot_items_sum_to_the_campaigns() {
         for (rate, all) in [(10, 30), (100, 30), (1, 30), (7, 13)] {
-            let sum: u32 = (0..all).step_by(12).map(|from| share_of(rate, from, 12.min(all - from), all)).sum();
+            let sum: u32 = (0..all)
+                .step_by(12)
+                .map(|from| share_of(rate, from, 12.min(all - from), all))
+                .sum();
             assert_eq!(sum, rate, "{rate} a minute over {all} slots");
         }
     }
 
     #[test]
     fn a_token_reads_as_it_was_written() {
-        let token = Token { attempt: AttemptId::parse("01J").unwrap(), claim_until: DateTime::from_timestamp(1_763_650_000, 0).unwrap() };
+        let token = Token {
+            attempt: AttemptId::parse("01J").unwrap(),
+            claim_until: DateTime::from_timestamp(1_763_650_000, 0).unwrap(),
+        };
         assert_eq!(Token::parse(&token.stored()), Some(token));
         assert_eq!(Token::parse("x"), None);
     }

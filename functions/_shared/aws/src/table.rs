@@ -87,7 +87,11 @@ pub struct Units {
 }
 
 impl Meter {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "capacity units are small and positive")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "capacity units are small and positive"
+    )]
     fn add(counter: &AtomicU64, used: &[ConsumedCapacity]) {
         let units: f64 = used.iter().filter_map(ConsumedCapacity::capacity_units).sum();
         counter.fetch_add((units * 1_000.0).round() as u64, Ordering::Relaxed);
@@ -124,7 +128,10 @@ pub struct Key {
 impl Key {
     /// A key.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
+        Self {
+            pk: pk.into(),
+            sk: sk.into(),
+        }
     }
 
     fn item(&self) -> Item {
@@ -184,15 +191,29 @@ impl Change {
         match write(value) {
             Ok(mut item) => {
                 item.extend(key.item());
-                item.insert("sv".to_owned(), AttributeValue::N(redial_domain::SCHEMA_VERSION.to_string()));
+                item.insert(
+                    "sv".to_owned(),
+                    AttributeValue::N(redial_domain::SCHEMA_VERSION.to_string()),
+                );
                 Self::new(key, Some(item))
             }
-            Err(error) => Self { problem: Some(error.to_string()), ..Self::new(key, None) },
+            Err(error) => Self {
+                problem: Some(error.to_string()),
+                ..Self::new(key, None)
+            },
         }
     }
 
     fn new(key: Key, put: Option<Item>) -> Self {
-        Self { key, put, expression: vec![], condition: None, names: HashMap::new(), values: Item::new(), problem: None }
+        Self {
+            key,
+            put,
+            expression: vec![],
+            condition: None,
+            names: HashMap::new(),
+            values: Item::new(),
+            problem: None,
+        }
     }
 
     /// One more piece of an update expression. Pieces of one verb are joined: `SET a` and `SET b` become `SET a, b`.
@@ -260,7 +281,10 @@ impl Change {
 
     fn learn(&mut self, expression: &str) {
         for piece in expression.split('#').skip(1) {
-            let name: String = piece.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            let name: String = piece
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
             self.names.entry(format!("#{name}")).or_insert(name);
         }
     }
@@ -284,7 +308,9 @@ impl Change {
     }
 
     fn check(&self) -> Result<(), TableError> {
-        self.problem.clone().map_or(Ok(()), |problem| Err(TableError::Corrupt(problem)))
+        self.problem
+            .clone()
+            .map_or(Ok(()), |problem| Err(TableError::Corrupt(problem)))
     }
 
     fn in_transaction(self) -> Result<TransactWriteItem, TableError> {
@@ -333,7 +359,11 @@ fn split_clauses<'a>(piece: &'a str, verbs: &[&'static str]) -> Vec<(&'static st
         .collect();
     starts.sort_unstable();
     let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([piece.len()]);
-    starts.iter().zip(ends).map(|((at, verb), end)| (*verb, piece[at + verb.len()..end].trim())).collect()
+    starts
+        .iter()
+        .zip(ends)
+        .map(|((at, verb), end)| (*verb, piece[at + verb.len()..end].trim()))
+        .collect()
 }
 
 /// One page of a query.
@@ -365,12 +395,26 @@ pub struct Query<'a> {
 impl<'a> Query<'a> {
     /// Everything in a partition of the table, in order.
     pub const fn table(partition: &'a str, limit: i32) -> Self {
-        Self { index: None, partition, range: None, limit, descending: false, consistent: false }
+        Self {
+            index: None,
+            partition,
+            range: None,
+            limit,
+            descending: false,
+            consistent: false,
+        }
     }
 
     /// Everything in a partition of an index, in order.
     pub const fn index(index: Index, partition: &'a str, limit: i32) -> Self {
-        Self { index: Some(index), partition, range: None, limit, descending: false, consistent: false }
+        Self {
+            index: Some(index),
+            partition,
+            range: None,
+            limit,
+            descending: false,
+            consistent: false,
+        }
     }
 
     /// Only where the range key fulfils this.
@@ -384,13 +428,20 @@ impl<'a> Query<'a> {
 impl Table {
     /// A table behind a client.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into(), meter: Arc::default() }
+        Self {
+            client,
+            name: name.into(),
+            meter: Arc::default(),
+        }
     }
 
     /// The same table, with a meter that starts at nothing.
     #[must_use]
     pub fn metered_anew(&self) -> Self {
-        Self { meter: Arc::default(), ..self.clone() }
+        Self {
+            meter: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Capacity units used so far, over all clones.
@@ -450,7 +501,12 @@ impl Table {
                     .map_err(failed)?;
                 Meter::add(&self.meter.read, answer.consumed_capacity());
                 items.extend(answer.responses.unwrap_or_default().into_values().flatten());
-                left = answer.unprocessed_keys.unwrap_or_default().into_values().flat_map(|k| k.keys).collect();
+                left = answer
+                    .unprocessed_keys
+                    .unwrap_or_default()
+                    .into_values()
+                    .flat_map(|k| k.keys)
+                    .collect();
                 if left.is_empty() {
                     break;
                 }
@@ -490,9 +546,16 @@ impl Table {
                 request = request.expression_attribute_values(*name, AttributeValue::S(value.clone()));
             }
         }
-        let answer = request.key_condition_expression(condition).send().await.map_err(failed)?;
+        let answer = request
+            .key_condition_expression(condition)
+            .send()
+            .await
+            .map_err(failed)?;
         Meter::add(&self.meter.read, answer.consumed_capacity.as_slice());
-        Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key })
+        Ok(Page {
+            items: answer.items.unwrap_or_default(),
+            next: answer.last_evaluated_key,
+        })
     }
 
     /// Writes one item and gives it back as it is now (an update) or nothing (a put).
@@ -610,15 +673,23 @@ fn canceled(error: SdkError<aws_sdk_dynamodb::operation::transact_write_items::T
                 })
                 .collect();
             let throttled = |code: &String| code == "ThrottlingError" || code == "ProvisionedThroughputExceeded";
-            if codes.iter().any(throttled) { TableError::Throttled } else { TableError::Canceled(codes) }
+            if codes.iter().any(throttled) {
+                TableError::Throttled
+            } else {
+                TableError::Canceled(codes)
+            }
         }
         other => TableError::Unavailable(other.code().unwrap_or("TransactionCanceledException").to_owned()),
     }
 }
 
 /// Error codes that mean "later", from the DynamoDB developer guide (error handling).
-const THROTTLING: [&str; 4] =
-    ["ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "LimitExceededException"];
+const THROTTLING: [&str; 4] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "LimitExceededException",
+];
 
 fn failed<E: ProvideErrorMetadata + WithItem>(error: SdkError<E>) -> TableError {
     match error {
@@ -631,7 +702,11 @@ fn failed<E: ProvideErrorMetadata + WithItem>(error: SdkError<E>) -> TableError 
                 return TableError::Throttled;
             }
             // The message may repeat values, so only the code goes on, except where it says what is wrong with us.
-            let says = if code == "ValidationException" { service.err().message().map(str::to_owned) } else { None };
+            let says = if code == "ValidationException" {
+                service.err().message().map(str::to_owned)
+            } else {
+                None
+            };
             TableError::Unavailable(says.map_or(code, |says| format!("ValidationException: {says}")))
         }
         SdkError::TimeoutError(_) => TableError::Unavailable("no answer in time".to_owned()),
@@ -680,8 +755,13 @@ mod tests {
 
     #[test]
     fn pieces_of_an_expression_are_joined_by_verb() {
-        let change = Change::update(Key::new("a", "b"), "SET #x = :x REMOVE #y").and("SET #z = #seq + :one").and("ADD #n :one");
-        assert_eq!(change.expression().unwrap(), "SET #x = :x, #z = #seq + :one REMOVE #y ADD #n :one");
+        let change = Change::update(Key::new("a", "b"), "SET #x = :x REMOVE #y")
+            .and("SET #z = #seq + :one")
+            .and("ADD #n :one");
+        assert_eq!(
+            change.expression().unwrap(),
+            "SET #x = :x, #z = #seq + :one REMOVE #y ADD #n :one"
+        );
         assert_eq!(change.names["#seq"], "seq");
     }
 

@@ -58,7 +58,12 @@ pub struct Problem {
 impl Problem {
     /// A problem.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), hint: hint.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 
@@ -109,7 +114,11 @@ impl From<Problem> for Answer {
 impl Request {
     /// The parts of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
-        self.raw_path.split('/').filter(|part| !part.is_empty()).map(percent_decode).collect()
+        self.raw_path
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .map(percent_decode)
+            .collect()
     }
 
     /// The query, decoded. A plus is a space, as forms write it.
@@ -118,7 +127,12 @@ impl Request {
         raw.split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (percent_decode(&name.replace('+', " ")), percent_decode(&value.replace('+', " "))))
+            .map(|(name, value)| {
+                (
+                    percent_decode(&name.replace('+', " ")),
+                    percent_decode(&value.replace('+', " ")),
+                )
+            })
             .collect()
     }
 
@@ -132,13 +146,21 @@ impl Request {
             return Ok(body.as_bytes().to_vec());
         }
         STANDARD.decode(body).map_err(|_| {
-            Problem::new(400, "body_not_readable", "failed to read the body: it is not the base64 that it claims to be", "send the body as it is")
+            Problem::new(
+                400,
+                "body_not_readable",
+                "failed to read the body: it is not the base64 that it claims to be",
+                "send the body as it is",
+            )
         })
     }
 
     /// A header by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The method.
@@ -185,6 +207,9 @@ mod tests {
         };
         assert_eq!(request.segments(), ["api", "leads", "a b/c"]);
         let query = request.query();
-        assert_eq!((query["phone"].as_str(), query["x"].as_str(), query["flag"].as_str()), (" 1212", "+1%zz", ""));
+        assert_eq!(
+            (query["phone"].as_str(), query["x"].as_str(), query["flag"].as_str()),
+            (" 1212", "+1%zz", "")
+        );
     }
 }
