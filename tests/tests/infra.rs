@@ -11,20 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use redial_aws::layout::{
-    EXPIRES_AT, FUNCTIONS, INDEXES, PK, QUEUES, RETENTION_DAYS, SCHEDULE_AGE_MAX_S, SCHEDULES, SK, URL_FUNCTIONS,
+    EXPIRES_AT, FUNCTIONS, INDEXES, OTHER_TIMEOUTS_S, PK, QUEUES, RETENTION_DAYS, SCHEDULE_AGE_MAX_S, SCHEDULES, SK,
+    URL_FUNCTIONS,
 };
 use serde_json::{Value, json};
 use template::{Template, events_of_type, list, rights, root, text};
-
-/// Time-outs of functions that no queue feeds, in seconds. Those of the others stand in `layout`.
-const TIMEOUTS_S: [(&str, u64); 3] = [
-    // The most patient providers wait 20 s, the others 10 s; what takes longer is sent again.
-    ("webhook", 10),
-    // 400 questions to a provider at 5 a second are 80 s, and the table is read beside.
-    ("reconcile", 120),
-    // Switching off waits up to 30 s for calls that are just being placed.
-    ("admin", 60),
-];
 
 /// What each function needs, by what its code calls. A transaction needs the rights of the writes in it.
 ///
@@ -285,10 +276,10 @@ fn every_function_has_its_time_its_name_and_its_log() {
             .iter()
             .find(|queue| queue.function == function)
             .map(|queue| u64::from(queue.function_timeout_s));
-        let alone = TIMEOUTS_S
+        let alone = OTHER_TIMEOUTS_S
             .iter()
             .find(|(name, _)| *name == function)
-            .map(|(_, seconds)| *seconds);
+            .map(|(_, seconds)| u64::from(*seconds));
         assert_eq!(properties["Timeout"].as_u64(), fed.or(alone), "{function}");
         assert_eq!(
             text(&properties["FunctionName"]["Fn::Sub"]),
@@ -367,7 +358,7 @@ fn every_secret_that_a_function_may_read_is_named_in_its_environment() {
 }
 
 #[test]
-fn every_function_is_told_where_table_queues_and_bus_are() {
+fn every_function_is_told_where_table_queues_and_bus_are_and_the_first_settings() {
     let template = Template::read();
     let given = &template.0["Globals"]["Function"]["Environment"]["Variables"];
     let expected = json!({
@@ -376,8 +367,25 @@ fn every_function_is_told_where_table_queues_and_bus_are() {
         "REDIAL_DIAL_QUEUE_URL": {"Ref": "DialQueue"},
         "REDIAL_TICK_QUEUE_URL": {"Ref": "TickQueue"},
         "REDIAL_BUS": {"Ref": "Bus"},
+        "REDIAL_QUEUE_ENABLED": {"Ref": "FirstQueueEnabled"},
+        "REDIAL_PROGRESSIVE_INTERVALS": {"Ref": "FirstProgressiveIntervals"},
+        "REDIAL_INTERVAL_MINUTES": {"Ref": "FirstIntervalMinutes"},
+        "REDIAL_MAX_ATTEMPTS": {"Ref": "FirstMaxAttempts"},
+        "REDIAL_MAX_DAILY_ATTEMPTS": {"Ref": "FirstMaxDailyAttempts"},
+        "REDIAL_PROCESS_INTERVAL": {"Ref": "FirstProcessInterval"},
+        "REDIAL_RETENTION_DAYS": {"Ref": "FirstRetentionDays"},
+        "WEBHOOK_LOGGING_ENABLED": {"Ref": "FirstWebhookLogging"},
     });
     assert_eq!(given, &expected);
+}
+
+#[test]
+fn a_first_setting_is_absent_unless_it_is_given() {
+    let template = Template::read();
+    let parameters = template.0["Parameters"].as_object().unwrap();
+    for (name, parameter) in parameters.iter().filter(|(name, _)| name.starts_with("First")) {
+        assert_eq!(parameter["Default"], "", "{name}");
+    }
 }
 
 #[test]

@@ -145,3 +145,35 @@ async fn two_hundred_dialers_at_once_with_one_claim_call_once() {
     app.advance(TimeDelta::minutes(3)).await;
     assert_eq!(app.calls().await.len(), 1);
 }
+
+#[tokio::test]
+async fn two_switches_thrown_at_once_both_hold_and_say_who_threw_them() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let queue = "/api/admin/redial-queue";
+    let (disable, stop, config) = (
+        format!("{queue}/disable"),
+        format!("{queue}/stop"),
+        format!("{queue}/config"),
+    );
+    let days = json!({"retention_days": 7});
+    let thrown = futures::future::join3(
+        app.post(&disable, json!({})),
+        app.post(&stop, json!({})),
+        app.send("PUT", &config, Some(&days)),
+    );
+    let (disabled, stopped, changed) = thrown.await;
+    assert_eq!((disabled.status, stopped.status, changed.status), (200, 200, 200));
+    let status = app.get(&format!("{queue}/status")).await["status"].clone();
+    assert_eq!((&status["enabled"], &status["running"]), (&json!(false), &json!(false)));
+    assert_eq!(app.get(&config).await["config"]["retention_days"], 7);
+    let done = app.get(&format!("{queue}/activities")).await["activities"].clone();
+    let mut what: Vec<_> = done
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|done| done["what"].as_str().unwrap())
+        .collect();
+    what.sort_unstable();
+    assert_eq!(what, ["config changed", "disabled", "stopped"]);
+    assert_eq!(done[0]["actor"]["name"], "local");
+}

@@ -9,6 +9,7 @@ use redial_aws::{
     App,
     intake::{Intake, IntakeError, take_in},
     keys,
+    leads::Activity,
     setup::{DEFAULT_RULE_SET, SetupError, campaign_from_defaults},
     table::{TableError, text},
 };
@@ -73,8 +74,16 @@ pub async fn ensure_campaign(app: &App) -> Result<CampaignId, DemoError> {
     campaign.shards = Campaign::shards_for(DEMO_CONCURRENT_CALLS);
     campaign.check().map_err(SetupError::from)?;
     app.table.configure_slots(&campaign).await?;
-    app.table.create_campaign(&campaign).await?;
+    let activity = Activity::now(app, &actor(), "created", None);
+    app.table.create_campaign(&campaign, &activity).await?;
     Ok(id)
+}
+
+fn actor() -> Actor {
+    Actor {
+        name: "demo".to_owned(),
+        role: Role::SystemAdmin,
+    }
 }
 
 /// Adds the leads; those that are there stay as they are. `progress` hears how many are done.
@@ -82,13 +91,9 @@ pub async fn ensure_campaign(app: &App) -> Result<CampaignId, DemoError> {
 /// # Errors
 /// When the table cannot be reached; doing it again adds the rest.
 pub async fn add_leads(app: &App, campaign: &CampaignId, progress: impl Fn(usize)) -> Result<(), DemoError> {
-    let actor = Actor {
-        name: "demo".to_owned(),
-        role: Role::SystemAdmin,
-    };
     let mut added = stream::iter((0..DEMO_LEADS).map(lead))
         .map(|intake| {
-            let actor = actor.clone();
+            let actor = actor();
             async move { Ok::<_, DemoError>(take_in(app, campaign, intake?, actor).await?) }
         })
         .buffer_unordered(ADDING_MAX);

@@ -1,7 +1,7 @@
 //! Starts the embedded DynamoDB on a listener.
 //!
 //! Knows no tables. Streams stay off: with them every write of the engine is linear in the stream's records
-//! (`facts/local-aws.md`), and no table of ours asks for one.
+//! (measured), and no table of ours asks for one.
 
 use std::{future::Future, net::SocketAddr, path::Path};
 

@@ -20,7 +20,7 @@ use crate::{phone_settings::PhonesError, phones::Phones, sqlite_file::from_ms};
 const SENDING_MAX: usize = 32;
 /// Reports looked up at a time.
 const DUE_PAGE: usize = 64;
-/// How long a webhook may take to answer, in real time: Retell's 10 s to Vapi's 20 s (`facts/providers.md` §0).
+/// How long a webhook may take to answer, in real time: providers wait from 10 s (Retell) to 20 s (Vapi).
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pauses between tries of one report, in seconds of the virtual clock; after the last it is given up. Bland's own are
 /// not documented.

@@ -39,8 +39,8 @@ pub enum CallOutcome {
     Canceled,
 }
 
-/// The mix: of a thousand calls, how many go which way. From the seeds' connectivity (about a quarter of calls reach
-/// a person) and a sale in about 23 calls, so that a demo of 500 leads shows every outcome within an hour.
+/// The mix: of a thousand calls, how many go which way. From the earlier systems' connectivity (about a quarter of
+/// calls reach a person) and a sale in about 23 calls, so that a demo of 500 leads shows every outcome within an hour.
 pub const MIX_PER_MILLE: [(CallOutcome, u32); 12] = [
     (CallOutcome::NoAnswer, 420),
     (CallOutcome::Voicemail, 250),

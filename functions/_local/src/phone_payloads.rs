@@ -1,6 +1,6 @@
 //! Bland's JSON for simulated calls: call details, post-call webhook, second deliveries, list rows.
 //!
-//! Shapes are those of `facts/providers.md` §1 and the payload corpus. Pure; knows no storage and no HTTP.
+//! Shapes are those of docs.bland.ai and of `tests/payloads`. Pure; knows no storage and no HTTP.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Timelike, Utc};
 use serde_json::{Map, Value, json};

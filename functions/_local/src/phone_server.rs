@@ -1,6 +1,6 @@
 //! Bland's HTTP API in front of the simulated phone network, with the nasty ways of a real one.
 //!
-//! Parses requests and shapes answers as in `facts/providers.md` §1; which calls there are is the network's business.
+//! Parses requests and shapes answers as docs.bland.ai describes them; which calls there are is the network's business.
 
 use std::time::Duration;
 

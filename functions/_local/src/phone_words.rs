@@ -1,6 +1,6 @@
 //! What Bland would say about each outcome, and what was said in the call.
 //!
-//! Values are those of the payload corpus and of `facts/providers.md` §1.
+//! Values are those of `tests/payloads` and of docs.bland.ai.
 
 use crate::phone_outcomes::CallOutcome;
 

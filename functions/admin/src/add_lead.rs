@@ -21,8 +21,10 @@ const CRM_ID_MAX: usize = 64;
 struct NewLead {
     #[serde(alias = "phone_number")]
     phone: String,
-    #[serde(default)]
+    #[serde(default, alias = "campaign")]
     campaign_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
     #[serde(default)]
     first_name: Option<String>,
     #[serde(default)]
@@ -37,6 +39,8 @@ struct NewLead {
     postal_code: Option<String>,
     #[serde(default, alias = "lead_id")]
     crm_id: Option<String>,
+    #[serde(default)]
+    list_id: Option<String>,
     #[serde(default)]
     source: Option<String>,
     #[serde(default)]
@@ -59,18 +63,19 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "give `phone` with a plus sign and the country code",
         )
     })?;
+    let (given, family) = names(field("name", new.name)?);
     let intake = Intake {
         phone,
         state_code: short("state", new.state)?,
         postal_code: short("postal_code", new.postal_code)?,
         profile: Profile {
-            first_name: field("first_name", new.first_name)?,
-            last_name: field("last_name", new.last_name)?,
+            first_name: field("first_name", new.first_name)?.or(given),
+            last_name: field("last_name", new.last_name)?.or(family),
             email: field("email", new.email)?.map(|email| email.to_lowercase()),
             city: field("city", new.city)?,
             source: Some(field("source", new.source)?.unwrap_or_else(|| "api".to_owned())),
             crm_id: crm_id(new.crm_id)?,
-            crm_list_id: None,
+            crm_list_id: field("list_id", new.list_id)?,
             custom: custom(new.custom)?,
         },
     };
@@ -91,6 +96,17 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "reason": taken.reason,
         }),
     ))
+}
+
+/// A whole name in its two parts: the first word, and the rest.
+fn names(name: Option<String>) -> (Option<String>, Option<String>) {
+    match name.as_deref().map(|name| name.split_once(' ').unwrap_or((name, ""))) {
+        None => (None, None),
+        Some((given, family)) => (
+            Some(given.to_owned()),
+            Some(family.trim().to_owned()).filter(|rest| !rest.is_empty()),
+        ),
+    }
 }
 
 fn problem(error: &IntakeError) -> Problem {

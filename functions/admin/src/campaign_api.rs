@@ -4,6 +4,7 @@
 //! call. Slots follow the campaign: a campaign that cannot get them does not start.
 
 use redial_aws::bus::Happened;
+use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Campaign, CampaignError, CampaignId, CampaignStatus, RuleSetName};
@@ -15,6 +16,7 @@ use crate::queue_status::lines;
 use crate::request::{Caller, contended, unavailable};
 use crate::still_placing::wait_for_campaigns;
 
+/// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
 /// Rounds against others who change the same campaign.
@@ -79,7 +81,7 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .map_err(|error| unavailable(&error))?;
     if !app
         .table
-        .create_campaign(&campaign)
+        .create_campaign(&campaign, &Activity::now(app, &caller.actor, "created", None))
         .await
         .map_err(|error| unavailable(&error))?
     {
@@ -192,7 +194,7 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
                 )
             })?;
         }
-        if let Some(saved) = save(caller, campaign, before.version).await? {
+        if let Some(saved) = save(caller, campaign, before.version, "changed").await? {
             return Ok(Answer::json(200, &shown(&saved)));
         }
     }
@@ -200,14 +202,19 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
 }
 
 /// Checks and writes the next version. None when somebody changed the campaign since it was read.
-pub(crate) async fn save(caller: &Caller<'_>, mut campaign: Campaign, seen: u64) -> Result<Option<Campaign>, Problem> {
+pub(crate) async fn save(
+    caller: &Caller<'_>,
+    mut campaign: Campaign,
+    seen: u64,
+    what: &str,
+) -> Result<Option<Campaign>, Problem> {
     let app = caller.app;
     campaign.version = seen + 1;
     campaign.updated_at = app.clock.now();
     campaign.check().map_err(|error| problem(&error))?;
     if !app
         .table
-        .change_campaign(&campaign, seen)
+        .change_campaign(&campaign, seen, &Activity::now(app, &caller.actor, what, None))
         .await
         .map_err(|error| unavailable(&error))?
     {
@@ -249,6 +256,11 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
                 ..before.clone()
             },
             before.version,
+            if to == CampaignStatus::Running {
+                "started"
+            } else {
+                "paused"
+            },
         )
         .await?
         else {

@@ -129,6 +129,7 @@ impl Handler {
         if let Some(rest) = path.strip_prefix(queue.as_slice()) {
             return match (method, rest) {
                 ("GET", ["status"]) => queue_status::status(caller.may(View)?).await,
+                ("GET", ["activities"]) => queue_switches::activities(caller.may(View)?, "all").await,
                 ("GET", ["records"]) => queue_records::records(caller.may(View)?).await,
                 ("GET", ["config"]) => queue_config::show(caller.may(View)?).await,
                 ("PUT", ["config"]) => queue_config::change(caller.may(ManageCampaigns)?).await,
@@ -153,6 +154,10 @@ impl Handler {
             ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
             ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
             ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,
+            ("GET", ["campaigns", id, "activities"]) => {
+                let campaign = caller.may(View)?.campaign(id).await?;
+                queue_switches::activities(caller, campaign.id.as_str()).await
+            }
             ("PATCH", ["campaigns", id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
             ("POST", ["campaigns", id, "start"]) => campaign_api::start(caller.may(ManageCampaigns)?, id).await,
             ("POST", ["campaigns", id, "pause"]) => campaign_api::pause(caller.may(ManageCampaigns)?, id).await,

@@ -4,13 +4,13 @@
 //! says so. Switches and intervals of the whole system are settings of their own.
 
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, Settings};
+use redial_domain::{AttemptId, Campaign, Settings};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use crate::campaign_api::save;
+use crate::queue_switches::{change_settings, wait_for_all};
 use crate::request::{Caller, contended, unavailable};
-use crate::still_placing::wait_for_campaigns;
 
 /// Rounds against others who change the default campaign at the same time.
 const ROUNDS_MAX: usize = 4;
@@ -48,7 +48,7 @@ pub(crate) async fn show(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .map_err(|error| unavailable(&error))?
         .unwrap_or_default();
     let campaign = caller.campaign("default").await?;
-    answer(caller, &settings, &campaign).await
+    answer(caller, &settings, &campaign, &[]).await
 }
 
 pub(crate) async fn change(caller: &Caller<'_>) -> Result<Answer, Problem> {
@@ -61,33 +61,27 @@ pub(crate) async fn change(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "give either one interval or a list of progressive ones",
         ));
     }
-    let table = &caller.app.table;
-    let mut settings = table
-        .settings()
-        .await
-        .map_err(|error| unavailable(&error))?
-        .unwrap_or_default();
-    let before = settings.clone();
-    settings.enabled = change.enabled.unwrap_or(settings.enabled);
-    if let Some(minutes) = change.process_interval_minutes {
-        settings.process_interval_min = within("process_interval_minutes", minutes, 60)?;
-    }
-    if let Some(days) = change.retention_days {
-        settings.retention_days = within("retention_days", days, 3_650)?;
-    }
+    let every = change
+        .process_interval_minutes
+        .map(|minutes| within("process_interval_minutes", minutes, 60))
+        .transpose()?;
+    let days = change
+        .retention_days
+        .map(|days| within("retention_days", days, 3_650))
+        .transpose()?;
     let campaign = change_campaign(caller, &change).await?;
-    if settings != before {
-        table
-            .put_settings(&settings)
-            .await
-            .map_err(|error| unavailable(&error))?;
-    }
-    if before.enabled && !settings.enabled {
-        wait_for_campaigns(caller.app, std::slice::from_ref(&campaign))
-            .await
-            .map_err(|error| unavailable(&error))?;
-    }
-    answer(caller, &settings, &campaign).await
+    let settings = change_settings(caller, "config changed", |settings| {
+        settings.enabled = change.enabled.unwrap_or(settings.enabled);
+        settings.process_interval_min = every.unwrap_or(settings.process_interval_min);
+        settings.retention_days = days.unwrap_or(settings.retention_days);
+    })
+    .await?;
+    let remaining = if change.enabled == Some(false) {
+        wait_for_all(caller).await?
+    } else {
+        Vec::new()
+    };
+    answer(caller, &settings, &campaign, &remaining).await
 }
 
 async fn change_campaign(caller: &Caller<'_>, change: &Change) -> Result<Campaign, Problem> {
@@ -109,14 +103,19 @@ async fn change_campaign(caller: &Caller<'_>, change: &Change) -> Result<Campaig
         if campaign == before {
             return Ok(campaign);
         }
-        if let Some(saved) = save(caller, campaign, before.version).await? {
+        if let Some(saved) = save(caller, campaign, before.version, "config changed").await? {
             return Ok(saved);
         }
     }
     Err(contended("config"))
 }
 
-async fn answer(caller: &Caller<'_>, settings: &Settings, campaign: &Campaign) -> Result<Answer, Problem> {
+async fn answer(
+    caller: &Caller<'_>,
+    settings: &Settings,
+    campaign: &Campaign,
+    remaining: &[AttemptId],
+) -> Result<Answer, Problem> {
     let app = caller.app;
     let rules = app.rules.in_use(&app.table, &campaign.rule_set, app.clock.now()).await;
     let own = campaign.intervals_min.clone();
@@ -144,6 +143,7 @@ async fn answer(caller: &Caller<'_>, settings: &Settings, campaign: &Campaign) -
             },
             "campaign_id": campaign.id,
             "rule_set": campaign.rule_set,
+            "remaining": remaining,
         }),
     ))
 }

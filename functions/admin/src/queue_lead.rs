@@ -63,14 +63,7 @@ async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Pro
                 after.reason = Some(wish.word().to_owned());
             }
         }
-        let activity = Activity {
-            id: app.ids.record(now),
-            at: now,
-            lead: Some(lead.id.clone()),
-            actor: caller.actor.clone(),
-            what: wish.word().to_owned(),
-            why: None,
-        };
+        let activity = Activity::now(app, &caller.actor, wish.word(), None).about(&lead.id);
         if app
             .table
             .change_lead(&after, lead.version, &activity, retention_days)

@@ -17,6 +17,7 @@ use crate::cursor;
 use crate::queue_status::{Claimed, is_open, lines};
 use crate::request::{Caller, unavailable};
 
+/// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 200;
 /// Pages of keys read for one answer, however few records fit a filter.

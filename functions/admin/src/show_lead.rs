@@ -12,6 +12,7 @@ use crate::queue_records::record;
 use crate::queue_status::{Claimed, is_open};
 use crate::request::{Caller, unavailable};
 
+/// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 100;
 

@@ -32,6 +32,11 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
         role: Role::Webhook,
     };
     let taken = take_in(app, campaign, intake, actor).await?;
-    tracing::info!(lead.id = %taken.lead, lead.created = taken.created, lead.claimed = taken.claimed, "lead from {source}");
+    tracing::info!(
+        lead.id = %taken.lead,
+        lead.created = taken.created,
+        lead.claimed = taken.claimed,
+        "lead from {source}"
+    );
     Ok(())
 }

@@ -2,31 +2,32 @@
 //!
 //! Data flow: message → facts, in our words → an explicit stop is written first, before anything can fail → whose call
 //! is it? → the first terminal report finishes the attempt: rules, next step, and one transaction over attempt, lead
-//! and ledger; every later report adds what was not known → what follows from it (slot freed, bus told), which is done
-//! again when the same message comes again.
+//! and ledger; every later report adds what was not known (`add_to_attempt`) → what follows from it (`effects`), which
+//! is done again when the same message comes again.
 //!
 //! Nothing is dropped: what cannot be read or matched is kept and counted. Facts always commit; a rule that fails
 //! parks the lead and frees the line.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use redial_aws::App;
-use redial_aws::attempts::{Committed, Finish, LedgerEffects, LedgerFence, StoredAttempt};
-use redial_aws::bus::{BusError, Happened};
+use redial_aws::attempts::{Committed, Finish, LedgerFence};
+use redial_aws::bus::BusError;
 use redial_aws::intake::IntakeError;
 use redial_aws::kept::{KeptWhy, pack};
 use redial_aws::messages::{self, CallMessage, MessageError, Report};
 use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::TableError;
 use redial_domain::{
-    AttemptEnd, AttemptId, CallEvent, Campaign, CampaignId, Direction, EventKind, InFlight, Lead, Leg, Outcome, Owner,
-    Phone, Region, StopScope, enrich,
+    AttemptEnd, AttemptId, CallEvent, CampaignId, Direction, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region,
 };
 use redial_telephony::bland::{AskError, BlandClient};
 use redial_telephony::{bland, convoso};
 
 use crate::add_lead::add_lead;
-use crate::decide::{Case, Decided, decision};
+use crate::decide::{Case, Decided};
+use crate::effects::{HeldSlot, News, free_slot, tell};
 use crate::find_call::{Call, find_call};
 
 /// Rounds against others who write the same phone at the same time. Twenty deliveries at once are three rounds.
@@ -89,17 +90,26 @@ pub(crate) enum ApplyError {
     Contended,
 }
 
+/// Applies reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Applier {
-    app: App,
+    pub(crate) app: App,
     bland: Option<BlandClient>,
 }
 
 /// A report with what belongs to it.
-struct Delivery<'a> {
-    event: CallEvent,
-    raw: &'a [u8],
-    redelivered: bool,
+pub(crate) struct Delivery<'a> {
+    pub(crate) event: CallEvent,
+    pub(crate) raw: &'a [u8],
+    pub(crate) redelivered: bool,
+}
+
+/// One round at a delivery: whose it is, and how that phone stands now.
+pub(crate) struct Round<'a> {
+    pub(crate) delivery: &'a Delivery<'a>,
+    pub(crate) phone: &'a Phone,
+    pub(crate) ledger: Ledger,
+    pub(crate) received_at: DateTime<Utc>,
 }
 
 impl Applier {
@@ -185,11 +195,7 @@ impl Applier {
         }
     }
 
-    async fn apply(
-        &self,
-        mut delivery: Delivery<'_>,
-        received_at: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Applied, ApplyError> {
+    async fn apply(&self, mut delivery: Delivery<'_>, received_at: DateTime<Utc>) -> Result<Applied, ApplyError> {
         let event = &mut delivery.event;
         if event.kind == EventKind::Progress || event.leg == Leg::Agent {
             return Ok(Applied::Ignored);
@@ -203,22 +209,23 @@ impl Applier {
         if delivery.event.facts.stop.is_some() {
             self.stop_first(&phone, &delivery.event).await?;
         }
-        for round in 0..ROUNDS_MAX {
-            if round > 0 {
-                tokio::time::sleep(self.app.ids.jitter(ROUND_PAUSE * round)).await;
+        for n in 0..ROUNDS_MAX {
+            if n > 0 {
+                tokio::time::sleep(self.app.ids.jitter(ROUND_PAUSE * n)).await;
             }
             let ledger = self.app.table.ledger(&phone).await?;
-            let applied = match find_call(&self.app, self.bland.as_ref(), &delivery.event, &phone, &ledger).await? {
-                Call::InFlight(inflight) => self.finish(&delivery, &phone, ledger, &inflight, received_at).await?,
-                Call::Finished(stored) => self.add_to(&delivery, &phone, ledger, &stored, received_at).await?,
-                Call::Orphan(attempt, campaign) => {
-                    self.finish_orphan(&delivery, &phone, ledger, &attempt, &campaign, received_at)
-                        .await?
-                }
-                Call::Inbound(lead) => {
-                    self.finish_inbound(&delivery, &phone, ledger, &lead, received_at)
-                        .await?
-                }
+            let call = find_call(&self.app, self.bland.as_ref(), &delivery.event, &phone, &ledger).await?;
+            let round = Round {
+                delivery: &delivery,
+                phone: &phone,
+                ledger,
+                received_at,
+            };
+            let applied = match call {
+                Call::InFlight(inflight) => self.finish(&round, &inflight).await?,
+                Call::Finished(stored) => self.add_to(&round, &stored).await?,
+                Call::Orphan(attempt, campaign) => self.finish_unreserved(&round, &campaign, Some(&attempt)).await?,
+                Call::Inbound(lead) => self.finish_unreserved(&round, &lead.campaign, None).await?,
                 Call::Nothing => return self.unmatched(&delivery).await,
             };
             if let Some(applied) = applied {
@@ -270,26 +277,20 @@ impl Applier {
         Ok(())
     }
 
-    async fn finish(
-        &self,
-        delivery: &Delivery<'_>,
-        phone: &Phone,
-        ledger: redial_domain::Ledger,
-        inflight: &InFlight,
-        received_at: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Option<Applied>, ApplyError> {
+    /// The end of the call that the phone's line is taken for.
+    async fn finish(&self, round: &Round<'_>, inflight: &InFlight) -> Result<Option<Applied>, ApplyError> {
         let Some(campaign) = self.app.campaign(&inflight.campaign, 0).await? else {
-            return self.unmatched(delivery).await.map(Some);
+            return self.unmatched(round.delivery).await.map(Some);
         };
-        let mut event = delivery.event.clone();
+        let mut event = round.delivery.event.clone();
         let now = self.app.clock.now();
         event.call_id = event.call_id.or_else(|| inflight.call_id.clone());
         // A provider's clock, or an old payload, cannot end a call before it began or after we heard of it.
         event.facts.ended_at = event
             .facts
             .ended_at
-            .filter(|end| (inflight.reserved_at..=received_at).contains(end))
-            .or(Some(received_at.min(now)));
+            .filter(|end| (inflight.reserved_at..=round.received_at).contains(end))
+            .or(Some(round.received_at.min(now)));
         let end = if event.facts.outcome == Outcome::Lost {
             AttemptEnd::Lost
         } else {
@@ -304,89 +305,65 @@ impl Applier {
             started_at: inflight.reserved_at,
             event: &event,
             campaign: &campaign,
-            ledger: &ledger,
+            ledger: &round.ledger,
             now,
         };
-        let applied = self.commit(delivery, phone, &case, LedgerFence::Release).await?;
+        let applied = self.commit(round, &case, LedgerFence::Release).await?;
         if applied.is_some() {
-            self.free_slot(&inflight.owner, &inflight.slot, phone, &inflight.id)
-                .await?;
+            let held = HeldSlot {
+                owner: &inflight.owner,
+                slot: &inflight.slot,
+                phone: round.phone,
+                attempt: &inflight.id,
+            };
+            free_slot(&self.app, &held).await?;
         }
         Ok(applied)
     }
 
-    async fn finish_orphan(
+    /// The end of a call that no line is taken for: one of ours whose reservation was given back, or, without an
+    /// attempt, a call by the lead, whose attempt begins here.
+    async fn finish_unreserved(
         &self,
-        delivery: &Delivery<'_>,
-        phone: &Phone,
-        ledger: redial_domain::Ledger,
-        attempt: &AttemptId,
+        round: &Round<'_>,
         campaign: &CampaignId,
-        received_at: chrono::DateTime<chrono::Utc>,
+        attempt: Option<&AttemptId>,
     ) -> Result<Option<Applied>, ApplyError> {
         let Some(campaign) = self.app.campaign(campaign, 0).await? else {
-            return self.unmatched(delivery).await.map(Some);
+            return self.unmatched(round.delivery).await.map(Some);
         };
+        let event = &round.delivery.event;
         let now = self.app.clock.now();
-        let started_at = delivery
-            .event
+        let started_at = event
             .facts
             .created_at
             .filter(|at| *at <= now)
-            .unwrap_or(received_at.min(now));
-        let case = Case {
-            attempt,
-            end: AttemptEnd::Reported,
-            slot: None,
-            started_at,
-            event: &delivery.event,
-            campaign: &campaign,
-            ledger: &ledger,
-            now,
+            .unwrap_or(round.received_at.min(now));
+        let (attempt, end) = match attempt {
+            Some(ours) => (ours.clone(), AttemptEnd::Reported),
+            None => (self.app.ids.attempt(now), AttemptEnd::Inbound),
         };
-        self.commit(delivery, phone, &case, LedgerFence::Seen).await
-    }
-
-    async fn finish_inbound(
-        &self,
-        delivery: &Delivery<'_>,
-        phone: &Phone,
-        ledger: redial_domain::Ledger,
-        lead: &Lead,
-        received_at: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Option<Applied>, ApplyError> {
-        let Some(campaign) = self.app.campaign(&lead.campaign, 0).await? else {
-            return self.unmatched(delivery).await.map(Some);
-        };
-        let now = self.app.clock.now();
-        let started_at = delivery
-            .event
-            .facts
-            .created_at
-            .filter(|at| *at <= now)
-            .unwrap_or(received_at.min(now));
-        let attempt = self.app.ids.attempt(now);
         let case = Case {
             attempt: &attempt,
-            end: AttemptEnd::Inbound,
+            end,
             slot: None,
             started_at,
-            event: &delivery.event,
+            event,
             campaign: &campaign,
-            ledger: &ledger,
+            ledger: &round.ledger,
             now,
         };
-        self.commit(delivery, phone, &case, LedgerFence::Seen).await
+        self.commit(round, &case, LedgerFence::Seen).await
     }
 
     /// Decides and writes. `None`: something changed meanwhile, look again.
     async fn commit(
         &self,
-        delivery: &Delivery<'_>,
-        phone: &Phone,
+        round: &Round<'_>,
         case: &Case<'_>,
         fence: LedgerFence,
     ) -> Result<Option<Applied>, ApplyError> {
+        let Round { delivery, phone, .. } = round;
         let lead = self.app.table.lead(phone, &case.campaign.id, case.now).await?;
         let rules = match self
             .app
@@ -437,184 +414,29 @@ impl Applier {
             Committed::AlreadyFinished | Committed::Stale => return Ok(None),
             Committed::Done => {}
         }
-        tracing::info!(attempt.id = %attempt.id, lead.id = %attempt.lead, attempt.outcome = attempt.outcome.as_str(), "attempt ended: {}", attempt.outcome.as_str());
-        self.tell(&attempt.id, case.campaign, lead.as_ref(), after.as_ref(), stop, parked)
-            .await?;
+        tracing::info!(
+            attempt.id = %attempt.id,
+            lead.id = %attempt.lead,
+            attempt.outcome = attempt.outcome.as_str(),
+            "attempt ended: {}",
+            attempt.outcome.as_str()
+        );
+        if let (Some(before), Some(after)) = (&lead, &after) {
+            let news = News {
+                lead: &after.id,
+                campaign: &case.campaign.id,
+                from: &before.status,
+                to: &after.status,
+                stop,
+                parked,
+            };
+            tell(&self.app, &attempt.id, &news).await?;
+        }
         Ok(Some(if parked { Applied::Parked } else { Applied::Finished }))
     }
 
-    /// A report about an attempt that is finished: the same one again, or more about it.
-    async fn add_to(
-        &self,
-        delivery: &Delivery<'_>,
-        phone: &Phone,
-        ledger: redial_domain::Ledger,
-        stored: &StoredAttempt,
-        received_at: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Option<Applied>, ApplyError> {
-        let before = &stored.attempt;
-        let Some(campaign) = self.app.campaign(&before.campaign, 0).await? else {
-            return self.unmatched(delivery).await.map(Some);
-        };
-        let known = stored
-            .deliveries
-            .iter()
-            .any(|known| known == delivery.event.delivery.as_str());
-        if known || stored.deliveries.len() >= redial_domain::DELIVERIES_MAX {
-            if delivery.redelivered {
-                self.resume(phone, &campaign, stored).await?;
-            }
-            return Ok(Some(Applied::Duplicate));
-        }
-        let now = self.app.clock.now();
-        let mut event = delivery.event.clone();
-        event.facts.ended_at = Some(before.ended_at.min(received_at));
-        let case = Case {
-            attempt: &before.id,
-            end: before.end,
-            slot: before.slot.clone(),
-            started_at: before.started_at,
-            event: &event,
-            campaign: &campaign,
-            ledger: &ledger,
-            now,
-        };
-        let lead = self.app.table.lead(phone, &before.campaign, now).await?;
-        let version = before
-            .decision
-            .as_ref()
-            .map(|decision| (decision.trace.set.clone(), decision.trace.version));
-        let rules = match version {
-            // The version that decided about a call also reads what comes later about it.
-            Some((set, version)) => self.app.rules.version(&self.app.table, &set, version, now).await,
-            None => self.app.rules.in_use(&self.app.table, &campaign.rule_set, now).await,
-        };
-        let settings = self.app.table.settings().await?.unwrap_or_default();
-        let mut effects = LedgerEffects {
-            dnc_at: event.facts.stop.is_some().then_some(now),
-            ..LedgerEffects::default()
-        };
-        let mut attempt = before.clone();
-        attempt.talk_s = attempt.talk_s.or(event.facts.talk_s);
-        let mut enrichment = redial_domain::Enrichment {
-            outcome: before.outcome,
-            disposition: before.disposition,
-            changed: false,
-        };
-        let mut after: Option<Lead> = None;
-        let mut stop = event.facts.stop.is_some().then_some(StopScope::Phone);
-        match rules {
-            Err(RuleBookError::Table(error)) => return Err(error.into()),
-            Err(error) => tracing::error!(attempt.id = %before.id, "later news without rules: {error}"),
-            Ok(rules) => match case.later(&rules, before, lead.as_ref()) {
-                Err(error) => tracing::error!(attempt.id = %before.id, "later news not decided: {error}"),
-                Ok((answer, changed)) => {
-                    enrichment = enrich(before, &answer);
-                    if enrichment.disposition != before.disposition && event.facts.disposition_word.is_some() {
-                        attempt.word.clone_from(&event.facts.disposition_word);
-                    }
-                    if let Some((moved, step)) = changed {
-                        case.effects_of(&step, &mut effects);
-                        stop = step.stop.or(stop);
-                        if let Some(was) = &lead {
-                            attempt.decision = Some(decision(&answer, &was.status, &moved, step.stop));
-                        }
-                        after = Some(moved);
-                    }
-                }
-            },
-        }
-        if settings.keep_raw && !delivery.raw.is_empty() {
-            self.app
-                .table
-                .keep_raw(phone, &before.id, &event.delivery, &pack(delivery.raw), now)
-                .await?;
-        }
-        let seen = lead.as_ref().map(|lead| lead.version);
-        let finish = Finish {
-            phone,
-            // What is there is the condition; what becomes of it is beside it.
-            attempt: &redial_domain::Attempt {
-                outcome: before.outcome,
-                disposition: before.disposition,
-                ..attempt
-            },
-            delivery: &event.delivery,
-            raw: None,
-            lead: None,
-            ledger: &ledger,
-            fence: LedgerFence::Seen,
-            effects: &effects,
-            retention_days: settings.retention_days,
-        };
-        if self
-            .app
-            .table
-            .enrich(&finish, &enrichment, after.as_ref().zip(seen))
-            .await?
-            != Committed::Done
-        {
-            return Ok(None);
-        }
-        tracing::info!(attempt.id = %before.id, "attempt enriched: {}", enrichment.disposition.as_str());
-        if after.is_some() {
-            self.tell(&before.id, &campaign, lead.as_ref(), after.as_ref(), stop, false)
-                .await?;
-        }
-        Ok(Some(Applied::Enriched))
-    }
-
-    /// The same message again: whatever follows from it may not have been done.
-    async fn resume(&self, phone: &Phone, campaign: &Campaign, stored: &StoredAttempt) -> Result<(), ApplyError> {
-        let attempt = &stored.attempt;
-        if let Some(slot) = &attempt.slot {
-            self.free_slot(&Owner::from(&campaign.id), slot, phone, &attempt.id)
-                .await?;
-        }
-        if let Some(decision) = &attempt.decision {
-            let happened = happened(
-                &attempt.lead,
-                &campaign.id,
-                Some((&decision.from, &decision.to)),
-                decision.stop,
-                false,
-            );
-            self.app.bus.publish(attempt.id.as_str(), &happened).await?;
-        }
-        Ok(())
-    }
-
-    async fn free_slot(&self, owner: &Owner, slot: &str, phone: &Phone, attempt: &AttemptId) -> Result<(), ApplyError> {
-        let place = slot
-            .split_once('/')
-            .and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
-        let Some((shard, n)) = place else { return Ok(()) };
-        Ok(self.app.table.free_attempt(owner, shard, n, phone, attempt).await?)
-    }
-
-    async fn tell(
-        &self,
-        attempt: &AttemptId,
-        campaign: &Campaign,
-        before: Option<&Lead>,
-        after: Option<&Lead>,
-        stop: Option<StopScope>,
-        parked: bool,
-    ) -> Result<(), ApplyError> {
-        let (Some(before), Some(after)) = (before, after) else {
-            return Ok(());
-        };
-        let happened = happened(
-            &after.id,
-            &campaign.id,
-            Some((&before.status, &after.status)),
-            stop,
-            parked,
-        );
-        Ok(self.app.bus.publish(attempt.as_str(), &happened).await?)
-    }
-
-    async fn unmatched(&self, delivery: &Delivery<'_>) -> Result<Applied, ApplyError> {
+    /// Keeps a report that is about no call of ours.
+    pub(crate) async fn unmatched(&self, delivery: &Delivery<'_>) -> Result<Applied, ApplyError> {
         // An inbound call of a stranger, or a call that another system placed through the same account.
         let what = match delivery.event.direction {
             Direction::Inbound => "inbound call of an unknown phone",
@@ -637,36 +459,4 @@ impl Applier {
             Applied::Unmatched
         })
     }
-}
-
-fn happened(
-    lead: &redial_domain::LeadId,
-    campaign: &CampaignId,
-    moved: Option<(&redial_domain::StatusName, &redial_domain::StatusName)>,
-    stop: Option<StopScope>,
-    parked: bool,
-) -> Vec<Happened> {
-    let mut happened = Vec::new();
-    if let Some((from, to)) = moved.filter(|(from, to)| from != to) {
-        happened.push(Happened::LeadStatusChanged {
-            lead: lead.clone(),
-            campaign: campaign.clone(),
-            from: from.clone(),
-            to: to.clone(),
-        });
-    }
-    if let Some(scope) = stop {
-        happened.push(Happened::LeadStopped {
-            lead: lead.clone(),
-            campaign: campaign.clone(),
-            scope,
-        });
-    }
-    if parked {
-        happened.push(Happened::LeadParked {
-            lead: lead.clone(),
-            campaign: campaign.clone(),
-        });
-    }
-    happened
 }

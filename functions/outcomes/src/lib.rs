@@ -1,8 +1,10 @@
 //! Applies what providers reported: status, stop, next call.
 
 mod add_lead;
+mod add_to_attempt;
 mod apply_outcome;
 mod decide;
+mod effects;
 mod find_call;
 mod handler;
 

@@ -70,6 +70,8 @@ impl Asker {
     pub(crate) async fn look_at_all(&self) -> Result<Asked, AskFailed> {
         let mut asked = Asked::default();
         for campaign in self.app.table.campaigns(None, CAMPAIGNS_MAX).await? {
+            // A change of a campaign that ended between campaign and slots is finished here.
+            self.app.table.configure_slots(&campaign).await?;
             let owner = Owner::from(&campaign.id);
             for shard in 0..campaign.shards {
                 for slot in self.app.table.slots(&owner, shard).await? {

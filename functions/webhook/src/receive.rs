@@ -186,7 +186,17 @@ impl Receiver {
                 )
             })?
             .unwrap_or_else(CampaignId::default_campaign);
+        // The default campaign is made within the first minute of a deployment: until then the CRM has to try again.
+        let not_yet = campaign == CampaignId::default_campaign();
         let Some(known) = self.app.campaign(&campaign, 0).await.map_err(unavailable)? else {
+            if not_yet {
+                return Err(Problem::new(
+                    503,
+                    "not_ready",
+                    "failed to find the default campaign: it is being made",
+                    "send it again in a minute",
+                ));
+            }
             return Err(Problem::new(
                 404,
                 "unknown_campaign",

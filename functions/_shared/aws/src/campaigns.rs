@@ -8,6 +8,7 @@ use redial_domain::{Campaign, CampaignId, CampaignStatus, Phone, Settings, Switc
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{self, GATE_COPIES};
+use crate::leads::Activity;
 use crate::table::{Change, Key, Query, Table, TableError, read};
 
 /// Campaigns of one deployment that are listed in one go.
@@ -85,12 +86,45 @@ impl Table {
             .map_or(Ok(None), |item| read(item).map(Some))
     }
 
-    /// Writes the settings and all gate copies of everything, together.
+    /// Writes the next version of the settings, all gate copies of everything and the activity, together. `false` when
+    /// somebody changed the settings since they were read: two switches thrown at once must both hold.
     ///
     /// # Errors
     /// When the table cannot be reached; then nothing was changed.
-    pub async fn put_settings(&self, settings: &Settings) -> Result<(), TableError> {
-        self.transact(settings_changes(settings)).await
+    pub async fn change_settings(
+        &self,
+        settings: &Settings,
+        seen: u64,
+        activity: &Activity,
+    ) -> Result<bool, TableError> {
+        let mut changes = settings_changes(settings);
+        changes[0] = changes[0].clone().value(":seen", seen).when("#version = :seen");
+        changes.push(Change::put(keys::system_activity("all", &activity.id), activity));
+        match self.transact(changes).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The newest activities of a campaign, or of everything (`all`), newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn system_activities(
+        &self,
+        of: &str,
+        before: Option<&str>,
+        limit: i32,
+    ) -> Result<Vec<Activity>, TableError> {
+        let partition = keys::system_activities(of);
+        let upto = before.unwrap_or("~").to_owned();
+        let query = Query {
+            descending: true,
+            ..Query::table(&partition, limit)
+        }
+        .range("#range < :upto", vec![(":upto", upto)]);
+        self.query(&query, None).await?.items.into_iter().map(read).collect()
     }
 
     /// Writes the first settings. `false` when there are some.
@@ -128,12 +162,16 @@ impl Table {
         self.query(&query, None).await?.items.into_iter().map(read).collect()
     }
 
-    /// Writes a new campaign and its gate copies. `false` when the id is taken.
+    /// Writes a new campaign, its gate copies and the activity. `false` when the id is taken.
     ///
     /// # Errors
     /// When the table cannot be reached; then nothing was written.
-    pub async fn create_campaign(&self, campaign: &Campaign) -> Result<bool, TableError> {
+    pub async fn create_campaign(&self, campaign: &Campaign, activity: &Activity) -> Result<bool, TableError> {
         let mut changes = campaign_changes(campaign);
+        changes.push(Change::put(
+            keys::system_activity(campaign.id.as_str(), &activity.id),
+            activity,
+        ));
         changes[0] = changes[0].clone().when("attribute_not_exists(#pk)");
         match self.transact(changes).await {
             Ok(()) => Ok(true),
@@ -142,12 +180,21 @@ impl Table {
         }
     }
 
-    /// Writes a campaign's next version and its gate copies. `false` when somebody changed it since it was read.
+    /// Writes a campaign's next version, its gate copies and the activity. `false` when somebody changed it since it was read.
     ///
     /// # Errors
     /// When the table cannot be reached; then nothing was written.
-    pub async fn change_campaign(&self, campaign: &Campaign, seen: u64) -> Result<bool, TableError> {
+    pub async fn change_campaign(
+        &self,
+        campaign: &Campaign,
+        seen: u64,
+        activity: &Activity,
+    ) -> Result<bool, TableError> {
         let mut changes = campaign_changes(campaign);
+        changes.push(Change::put(
+            keys::system_activity(campaign.id.as_str(), &activity.id),
+            activity,
+        ));
         changes[0] = changes[0].clone().value(":seen", seen).when("#version = :seen");
         match self.transact(changes).await {
             Ok(()) => Ok(true),

@@ -120,14 +120,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
             lead.reason = Some(reason.code().to_owned());
         }
     }
-    let activity = Activity {
-        id: app.ids.record(now),
-        at: now,
-        lead: Some(lead.id.clone()),
-        actor,
-        what: "added".to_owned(),
-        why: intake.profile.source.clone(),
-    };
+    let activity = Activity::now(app, &actor, "added", intake.profile.source.clone()).about(&lead.id);
     let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
     if !app
         .table

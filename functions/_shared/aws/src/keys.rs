@@ -42,6 +42,16 @@ pub fn activity(of: &Phone, id: &str) -> Key {
     Key::new(phone(of), format!("ACTIVITY#{id}"))
 }
 
+/// What people did with a campaign, or with everything (`all`).
+pub fn system_activities(of: &str) -> String {
+    format!("ACTIVITIES#{of}")
+}
+
+/// A change of a campaign or of everything.
+pub fn system_activity(of: &str, id: &str) -> Key {
+    Key::new(system_activities(of), id)
+}
+
 /// The collection of a phone.
 pub fn collection(of: &Phone) -> String {
     phone(of)

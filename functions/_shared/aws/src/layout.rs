@@ -143,3 +143,13 @@ pub const URL_FUNCTIONS: [&str; 2] = ["webhook", "admin"];
 
 /// All functions.
 pub const FUNCTIONS: [&str; 6] = ["webhook", "outcomes", "tick", "dialer", "reconcile", "admin"];
+
+/// Longest runs, in seconds, of the functions that no queue feeds.
+pub const OTHER_TIMEOUTS_S: [(&str, u32); 3] = [
+    // The most patient providers wait 20 s, the others 10 s; what takes longer is sent again.
+    ("webhook", 10),
+    // 400 questions to a provider at 5 a second are 80 s, and the table is read beside.
+    ("reconcile", 120),
+    // Switching off waits up to 30 s for calls that are just being placed.
+    ("admin", 60),
+];

@@ -32,6 +32,30 @@ pub struct Activity {
     pub why: Option<String>,
 }
 
+impl Activity {
+    /// Something that somebody did now.
+    pub fn now(app: &crate::App, actor: &Actor, what: &str, why: Option<String>) -> Self {
+        let at = app.clock.now();
+        Self {
+            id: app.ids.record(at),
+            at,
+            lead: None,
+            actor: actor.clone(),
+            what: what.to_owned(),
+            why,
+        }
+    }
+
+    /// About a lead.
+    #[must_use]
+    pub fn about(self, lead: &LeadId) -> Self {
+        Self {
+            lead: Some(lead.clone()),
+            ..self
+        }
+    }
+}
+
 /// A lead and its phone's ledger, read together.
 #[derive(Debug, Clone)]
 pub struct LeadAndLedger {

@@ -8,6 +8,7 @@ pub mod app;
 pub mod attempts;
 pub mod bus;
 pub mod campaigns;
+mod change;
 pub mod claim;
 pub mod clock;
 pub mod intake;
@@ -23,6 +24,7 @@ pub mod rulebook;
 pub mod setup;
 pub mod slots;
 pub mod table;
+mod table_error;
 pub mod web;
 
 pub use app::{App, AppError, Environment, Metrics};

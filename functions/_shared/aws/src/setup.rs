@@ -5,11 +5,12 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Campaign, CampaignError, CampaignId, CampaignStatus, Region, RuleSetName, Settings, Subject, Voice,
+    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, Region, Role, RuleSetName, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
 use crate::app::{App, Environment};
+use crate::leads::Activity;
 use crate::rulebook::RuleBookError;
 use crate::table::TableError;
 
@@ -58,7 +59,13 @@ pub async fn ensure_defaults(app: &App) -> Result<(), SetupError> {
     campaign.check()?;
     // Slots first: a campaign without slots could not dial, slots without a campaign harm nobody.
     app.table.configure_slots(&campaign).await?;
-    app.table.create_campaign(&campaign).await?;
+    let actor = Actor {
+        name: "system".to_owned(),
+        role: Role::SystemAdmin,
+    };
+    app.table
+        .create_campaign(&campaign, &Activity::now(app, &actor, "created", None))
+        .await?;
     Ok(())
 }
 
@@ -103,6 +110,7 @@ fn rule_set_name(raw: &str) -> Result<RuleSetName, SetupError> {
 fn first_settings(environment: &Environment) -> Result<Settings, SetupError> {
     let defaults = Settings::default();
     Ok(Settings {
+        version: 1,
         enabled: flag(environment, "REDIAL_QUEUE_ENABLED")?.unwrap_or(defaults.enabled),
         running: defaults.running,
         process_interval_min: number(environment, "REDIAL_PROCESS_INTERVAL", 1..=60)?

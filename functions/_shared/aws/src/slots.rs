@@ -281,13 +281,15 @@ impl Table {
                     )
                 });
                 let key = keys::slot(&owner, shard, n);
-                if before.iter().any(|slot| slot.n == n) {
-                    self.write(
-                        Change::update(key, "SET #max = :max, #rate = :rate")
-                            .value(":max", max)
-                            .value(":rate", rate),
-                    )
-                    .await?;
+                let known = before.iter().find(|slot| slot.n == n);
+                if known.is_some_and(|slot| slot.max == max && slot.rate == rate) {
+                    continue;
+                }
+                if known.is_some() {
+                    let change = Change::update(key, "SET #max = :max, #rate = :rate")
+                        .value(":max", max)
+                        .value(":rate", rate);
+                    self.write(change).await?;
                 } else {
                     let new = Change::put(
                         key,

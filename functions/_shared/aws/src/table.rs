@@ -1,7 +1,6 @@
-//! The table: four verbs over items, each counted in capacity units.
+//! The table: every kind of request to it, each counted in capacity units.
 //!
-//! Expressions are written as DynamoDB reads them. Every `#name` in one stands for the attribute of that name, so no
-//! reserved word ever surprises anybody; values go in beside them.
+//! What a write says is a [`Change`]; why a request failed is a [`TableError`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,16 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, KeysAndAttributes, Put, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1 as dynamo;
 
 use crate::layout::{Index, PK, SK};
+use crate::table_error::{canceled, failed};
+
+pub use crate::change::{Change, Key};
+pub use crate::table_error::TableError;
 
 /// An item as DynamoDB holds it.
 pub type Item = HashMap<String, AttributeValue>;
@@ -27,45 +29,6 @@ pub type Item = HashMap<String, AttributeValue>;
 const BATCH_GET_MAX: usize = 100;
 /// Rounds for keys that a batch left unprocessed, with a growing pause between them.
 const BATCH_ROUNDS_MAX: u32 = 6;
-
-/// Why the table did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The condition did not hold. The item as it was, if it was there and asked for.
-    #[error("failed to write: the condition did not hold")]
-    Condition(Option<Box<Item>>),
-    /// A transaction was refused; one code per item, `None` where the item was fine.
-    #[error("failed to write: the transaction was canceled ({})", .0.join(", "))]
-    Canceled(Vec<String>),
-    /// Too much at once; try again later.
-    #[error("failed to reach the table: throttled; it is tried again")]
-    Throttled,
-    /// Nothing is known about what happened.
-    #[error("failed to reach the table: {0}")]
-    Unavailable(String),
-    /// An item that this build cannot read.
-    #[error("failed to read an item: {0}")]
-    Corrupt(String),
-}
-
-impl TableError {
-    /// Whether a transaction failed at the item with this number, for its condition.
-    pub fn condition_at(&self, item: usize) -> bool {
-        matches!(self, Self::Canceled(codes) if codes.get(item).is_some_and(|code| code == "ConditionalCheckFailed"))
-    }
-
-    /// Whether a transaction failed only because somebody else wrote at the same time.
-    pub fn is_conflict(&self) -> bool {
-        match self {
-            Self::Canceled(codes) => {
-                codes.iter().any(|code| code == "TransactionConflict")
-                    && codes.iter().all(|code| code == "TransactionConflict" || code == "None")
-            }
-            Self::Unavailable(code) => code == "TransactionConflictException",
-            _ => false,
-        }
-    }
-}
 
 /// Capacity units used, in thousandths, over all clones of a table.
 #[derive(Debug, Default)]
@@ -116,37 +79,6 @@ pub struct Table {
     meter: Arc<Meter>,
 }
 
-/// Where an item is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key {
-    /// Partition.
-    pub pk: String,
-    /// Place in it.
-    pub sk: String,
-}
-
-impl Key {
-    /// A key.
-    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self {
-            pk: pk.into(),
-            sk: sk.into(),
-        }
-    }
-
-    fn item(&self) -> Item {
-        HashMap::from([
-            (PK.to_owned(), AttributeValue::S(self.pk.clone())),
-            (SK.to_owned(), AttributeValue::S(self.sk.clone())),
-        ])
-    }
-
-    /// The key of an item.
-    pub fn of(item: &Item) -> Option<Self> {
-        Some(Self::new(text(item, PK)?, text(item, SK)?))
-    }
-}
-
 /// A text attribute of an item.
 pub fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
@@ -166,204 +98,6 @@ pub fn read<T: DeserializeOwned>(item: Item) -> Result<T, TableError> {
 /// When the type cannot be an item.
 pub fn write<T: Serialize>(value: &T) -> Result<Item, TableError> {
     dynamo::to_item(value).map_err(|error| TableError::Corrupt(error.to_string()))
-}
-
-/// One conditional write, on its own or in a transaction.
-#[derive(Debug, Clone)]
-pub struct Change {
-    key: Key,
-    put: Option<Item>,
-    expression: Vec<String>,
-    condition: Option<String>,
-    names: HashMap<String, String>,
-    values: Item,
-    problem: Option<String>,
-}
-
-impl Change {
-    /// Changes attributes of an item, or makes it: `update(key, "SET #seq = :next REMOVE #inflight")`.
-    pub fn update(key: Key, expression: &str) -> Self {
-        Self::new(key, None).and(expression)
-    }
-
-    /// Writes a whole item.
-    pub fn put<T: Serialize>(key: Key, value: &T) -> Self {
-        match write(value) {
-            Ok(mut item) => {
-                item.extend(key.item());
-                item.insert(
-                    "sv".to_owned(),
-                    AttributeValue::N(redial_domain::SCHEMA_VERSION.to_string()),
-                );
-                Self::new(key, Some(item))
-            }
-            Err(error) => Self {
-                problem: Some(error.to_string()),
-                ..Self::new(key, None)
-            },
-        }
-    }
-
-    fn new(key: Key, put: Option<Item>) -> Self {
-        Self {
-            key,
-            put,
-            expression: vec![],
-            condition: None,
-            names: HashMap::new(),
-            values: Item::new(),
-            problem: None,
-        }
-    }
-
-    /// One more piece of an update expression. Pieces of one verb are joined: `SET a` and `SET b` become `SET a, b`.
-    #[must_use]
-    pub fn and(mut self, expression: &str) -> Self {
-        self.learn(expression);
-        self.expression.push(expression.to_owned());
-        self
-    }
-
-    /// Only if this holds.
-    #[must_use]
-    pub fn when(mut self, condition: &str) -> Self {
-        self.learn(condition);
-        self.condition = Some(condition.to_owned());
-        self
-    }
-
-    /// A value of the expressions.
-    #[must_use]
-    pub fn value<T: Serialize>(mut self, name: &str, value: T) -> Self {
-        match dynamo::to_attribute_value(value) {
-            Ok(value) => {
-                self.values.insert(name.to_owned(), value);
-            }
-            Err(error) => self.problem = Some(error.to_string()),
-        }
-        self
-    }
-
-    /// A value that already is an attribute.
-    #[must_use]
-    pub fn attribute(mut self, name: &str, value: AttributeValue) -> Self {
-        self.values.insert(name.to_owned(), value);
-        self
-    }
-
-    /// A set of texts; plain lists become lists.
-    #[must_use]
-    pub fn text_set(mut self, name: &str, values: Vec<String>) -> Self {
-        self.values.insert(name.to_owned(), AttributeValue::Ss(values));
-        self
-    }
-
-    /// An attribute whose name is data.
-    #[must_use]
-    pub fn name(mut self, placeholder: &str, attribute: &str) -> Self {
-        self.names.insert(placeholder.to_owned(), attribute.to_owned());
-        self
-    }
-
-    /// One more attribute of a put.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: AttributeValue) -> Self {
-        if let Some(item) = &mut self.put {
-            item.insert(name.to_owned(), value);
-        }
-        self
-    }
-
-    /// The bytes that DynamoDB charges for, of a put: names and values.
-    pub fn item(&self) -> Option<&Item> {
-        self.put.as_ref()
-    }
-
-    fn learn(&mut self, expression: &str) {
-        for piece in expression.split('#').skip(1) {
-            let name: String = piece
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect();
-            self.names.entry(format!("#{name}")).or_insert(name);
-        }
-    }
-
-    fn expression(&self) -> Option<String> {
-        let verbs = ["SET", "REMOVE", "ADD", "DELETE"];
-        let mut joined = String::new();
-        for verb in verbs {
-            let clauses: Vec<&str> = self
-                .expression
-                .iter()
-                .flat_map(|piece| split_clauses(piece, &verbs))
-                .filter(|(of, _)| *of == verb)
-                .map(|(_, clause)| clause)
-                .collect();
-            if !clauses.is_empty() {
-                joined.push_str(&format!("{verb} {} ", clauses.join(", ")));
-            }
-        }
-        (!joined.is_empty()).then(|| joined.trim_end().to_owned())
-    }
-
-    fn check(&self) -> Result<(), TableError> {
-        self.problem
-            .clone()
-            .map_or(Ok(()), |problem| Err(TableError::Corrupt(problem)))
-    }
-
-    fn in_transaction(self) -> Result<TransactWriteItem, TableError> {
-        self.check()?;
-        let expression = self.expression();
-        let names = (!self.names.is_empty()).then_some(self.names);
-        let values = (!self.values.is_empty()).then_some(self.values);
-        let item = match self.put {
-            Some(item) => TransactWriteItem::builder().put(
-                Put::builder()
-                    .set_item(Some(item))
-                    .set_condition_expression(self.condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .table_name("")
-                    .build()
-                    .map_err(|error| TableError::Corrupt(error.to_string()))?,
-            ),
-            None => TransactWriteItem::builder().update(
-                Update::builder()
-                    .set_key(Some(self.key.item()))
-                    .set_update_expression(expression)
-                    .set_condition_expression(self.condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values)
-                    .table_name("")
-                    .build()
-                    .map_err(|error| TableError::Corrupt(error.to_string()))?,
-            ),
-        };
-        Ok(item.build())
-    }
-}
-
-/// Splits `SET a = b REMOVE c` into its clauses by verb.
-fn split_clauses<'a>(piece: &'a str, verbs: &[&'static str]) -> Vec<(&'static str, &'a str)> {
-    let mut starts: Vec<(usize, &'static str)> = verbs
-        .iter()
-        .flat_map(|verb| {
-            piece.match_indices(verb).filter_map(move |(at, _)| {
-                let before = at == 0 || piece.as_bytes()[at - 1] == b' ';
-                let after = piece.as_bytes().get(at + verb.len()) == Some(&b' ');
-                (before && after).then_some((at, *verb))
-            })
-        })
-        .collect();
-    starts.sort_unstable();
-    let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([piece.len()]);
-    starts
-        .iter()
-        .zip(ends)
-        .map(|((at, verb), end)| (*verb, piece[at + verb.len()..end].trim()))
-        .collect()
 }
 
 /// One page of a query.
@@ -656,120 +390,5 @@ impl Table {
             update.table_name.clone_from(&self.name);
         }
         item
-    }
-}
-
-fn canceled(error: SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError>) -> TableError {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError as E;
-    match error.into_service_error() {
-        E::TransactionCanceledException(canceled) => {
-            let codes: Vec<String> = canceled
-                .cancellation_reasons()
-                .iter()
-                .map(|reason| match (reason.code(), reason.message()) {
-                    // It says what is wrong with our expression, not whose item it is.
-                    (Some("ValidationError"), Some(says)) => format!("ValidationError: {says}"),
-                    (code, _) => code.unwrap_or("None").to_owned(),
-                })
-                .collect();
-            let throttled = |code: &String| code == "ThrottlingError" || code == "ProvisionedThroughputExceeded";
-            if codes.iter().any(throttled) {
-                TableError::Throttled
-            } else {
-                TableError::Canceled(codes)
-            }
-        }
-        other => TableError::Unavailable(other.code().unwrap_or("TransactionCanceledException").to_owned()),
-    }
-}
-
-/// Error codes that mean "later", from the DynamoDB developer guide (error handling).
-const THROTTLING: [&str; 4] = [
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "LimitExceededException",
-];
-
-fn failed<E: ProvideErrorMetadata + WithItem>(error: SdkError<E>) -> TableError {
-    match error {
-        SdkError::ServiceError(service) => {
-            let code = service.err().code().unwrap_or("unknown error").to_owned();
-            if code == "ConditionalCheckFailedException" {
-                return TableError::Condition(service.into_err().into_item().map(Box::new));
-            }
-            if THROTTLING.contains(&code.as_str()) {
-                return TableError::Throttled;
-            }
-            // The message may repeat values, so only the code goes on, except where it says what is wrong with us.
-            let says = if code == "ValidationException" {
-                service.err().message().map(str::to_owned)
-            } else {
-                None
-            };
-            TableError::Unavailable(says.map_or(code, |says| format!("ValidationException: {says}")))
-        }
-        SdkError::TimeoutError(_) => TableError::Unavailable("no answer in time".to_owned()),
-        SdkError::DispatchFailure(_) => TableError::Unavailable("no connection".to_owned()),
-        _ => TableError::Unavailable("an answer that cannot be read".to_owned()),
-    }
-}
-
-/// Errors that may carry the item as it was.
-trait WithItem {
-    fn into_item(self) -> Option<Item>
-    where
-        Self: Sized,
-    {
-        None
-    }
-}
-
-impl WithItem for aws_sdk_dynamodb::operation::get_item::GetItemError {}
-impl WithItem for aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError {}
-impl WithItem for aws_sdk_dynamodb::operation::query::QueryError {}
-impl WithItem for aws_sdk_dynamodb::operation::delete_item::DeleteItemError {}
-impl WithItem for aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError {}
-
-impl WithItem for aws_sdk_dynamodb::operation::update_item::UpdateItemError {
-    fn into_item(self) -> Option<Item> {
-        match self {
-            Self::ConditionalCheckFailedException(failed) => failed.item,
-            _ => None,
-        }
-    }
-}
-
-impl WithItem for aws_sdk_dynamodb::operation::put_item::PutItemError {
-    fn into_item(self) -> Option<Item> {
-        match self {
-            Self::ConditionalCheckFailedException(failed) => failed.item,
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_of_an_expression_are_joined_by_verb() {
-        let change = Change::update(Key::new("a", "b"), "SET #x = :x REMOVE #y")
-            .and("SET #z = #seq + :one")
-            .and("ADD #n :one");
-        assert_eq!(
-            change.expression().unwrap(),
-            "SET #x = :x, #z = #seq + :one REMOVE #y ADD #n :one"
-        );
-        assert_eq!(change.names["#seq"], "seq");
-    }
-
-    #[test]
-    fn a_conflict_is_only_a_conflict_when_nothing_else_failed() {
-        let codes = |codes: &[&str]| TableError::Canceled(codes.iter().map(|c| (*c).to_owned()).collect());
-        assert!(codes(&["None", "TransactionConflict"]).is_conflict());
-        assert!(!codes(&["ConditionalCheckFailed", "TransactionConflict"]).is_conflict());
-        assert!(codes(&["None", "ConditionalCheckFailed"]).condition_at(1));
     }
 }

@@ -15,7 +15,7 @@ pub const MAX_CONCURRENT_CALLS_MAX: u32 = 1_000;
 /// Most calls a day to one phone that a campaign may ask for. The ledger keeps 64 starts over 48 hours.
 const ATTEMPTS_PER_DAY_MAX_MAX: u32 = 24;
 
-/// Seed 002: 1 to 10 attempts per lead.
+/// The earlier systems took 1 to 10 attempts per lead.
 const ATTEMPTS_TOTAL_MAX_MAX: u32 = 10;
 
 /// Longest ladder, and longest wait in it: two weeks.

@@ -46,6 +46,6 @@ pub use words::{Disposition, Outcome, normalize_word};
 /// The shape of stored items and messages that this build writes. Readers take this and older ones.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Two calls to one phone are at least this far apart, from start to start. Seed 003: "never under two minutes";
-/// integrators of Bland keep the same distance.
+/// Two calls to one phone are at least this far apart, from start to start. The system this replaces never
+/// called again within two minutes; integrators of Bland keep the same distance.
 pub const MINIMUM_GAP_S: i64 = 120;

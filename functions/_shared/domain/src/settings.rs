@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// What an operator sets for everything at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// Counts writes; the condition of every change.
+    #[serde(default)]
+    pub version: u64,
     /// The business switch (Q12).
     pub enabled: bool,
     /// The operator's switch (Q12).
@@ -20,6 +23,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            version: 0,
             enabled: true,
             running: true,
             process_interval_min: 1,

@@ -5,7 +5,7 @@
 //! zone is: `locale_gmt` is an offset at the moment of sending, without the rules of summer time, and is kept as a custom
 //! field only (H4: no fixed offsets).
 //!
-//! Source: `facts/providers.md` §2.
+//! Sources: help.convoso.com, and the notes on Connect in github.com/thornebridge/convoso-js.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Bland.ai: its deliveries, its signature, its API.
 //!
-//! Sources: docs.bland.ai, read through `facts/providers.md` §1; `[?]` there is `unconfirmed` here. In reading order:
+//! Source: docs.bland.ai. In reading order:
 //! `parse` (a delivery becomes a [`redial_domain::CallEvent`]) with `outcome` and `talk`, `slim` (a delivery too large
 //! for the queue), `signature`, `place_request`, `client` and `answer`.
 

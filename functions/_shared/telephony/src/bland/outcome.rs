@@ -1,6 +1,7 @@
 //! Decides what the network reported about a call that ended, from the several fields that Bland spreads it over.
 //!
-//! The table of `facts/providers.md` §7. It refuses to know what the talk meant: tags and transcripts are for the rules.
+//! No single field of theirs is enough, so all of them are weighed. It refuses to know what the talk meant:
+//! tags and transcripts are for the rules.
 
 use redial_domain::{FailureClass, Outcome, normalize_word};
 use serde_json::{Map, Value};
@@ -163,7 +164,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// Caps count every dial that may have rung (§7), so only proof of the contrary says no: it was refused before
+    /// Caps count every dial that may have rung, so only proof of the contrary says no: it was refused before
     /// dialing, it was taken back while it waited in the queue, or the number does not exist. A canceled call without
     /// `started_at` counts: that field is the moment of connecting, and what was canceled while ringing has none either.
     fn may_have_rung(self, outcome: Outcome, failure: Option<FailureClass>) -> bool {
@@ -176,7 +177,7 @@ impl Evidence<'_> {
     }
 }
 
-/// Texts that mean that the number is bad for good (integrators' list, §1).
+/// Texts that mean that the number is bad for good (a list that integrators of Bland use).
 const BAD_NUMBER: [&str; 10] = [
     "number you dialed is not found",
     "number you have dialed is not",
