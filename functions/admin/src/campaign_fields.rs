@@ -1,4 +1,4 @@
-//! A campaign as the API shows and takes it: the names of seed 002 where it has one.
+//! A campaign as the API shows and takes it: the names that campaign tools before it used, where they had one.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ pub(crate) struct Fields {
     pub(crate) shards: Option<u32>,
 }
 
-/// An hour as a number, as seed 002 has it, or `HH:MM`.
+/// An hour as a whole number or `HH:MM`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Hour {

@@ -1,6 +1,6 @@
-//! `GET|PUT config`: the settings that the seeds had, and who holds each.
+//! `GET|PUT config`: the settings that earlier redial queues had, and who holds each.
 //!
-//! The seeds knew one queue; it is the `default` campaign here. What is null is left to its rule set, and the answer
+//! Those knew one queue; it is the `default` campaign here. What is null is left to its rule set, and the answer
 //! says so. Switches and intervals of the whole system are settings of their own.
 
 use redial_aws::web::{Answer, Problem};

@@ -1,7 +1,7 @@
 //! `GET records`: leads as queue records, in the order in which they are served.
 //!
-//! `status` is the state in the queue, `lead_status` the status for the business, `state` the US state, as the seed
-//! had it. A page may hold fewer records than asked for; `next_cursor` says whether there are more.
+//! `status` is the state in the queue, `lead_status` the status for the business, `state` the US state: the names
+//! that dashboards over earlier queues read. A page may hold fewer records than asked for; `next_cursor` says whether there are more.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use redial_aws::campaigns::CAMPAIGNS_MAX;
@@ -190,7 +190,7 @@ async fn shown(
         .collect())
 }
 
-/// A lead as the seed's records show it.
+/// A lead as records show it.
 pub(crate) fn record(
     lead: &Lead,
     profile: &Profile,

@@ -12,7 +12,7 @@ pub struct Settings {
     pub enabled: bool,
     /// The operator's switch (Q12).
     pub running: bool,
-    /// Minutes between ticks, 1 to 60. Seed 003 checked every 5; every minute keeps the ladder exact.
+    /// Minutes between ticks, 1 to 60. Every minute keeps the ladder exact.
     pub process_interval_min: u32,
     /// Days a finished lead stays in the queue's records, 1 to 3,650.
     pub retention_days: u32,
