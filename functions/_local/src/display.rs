@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use redial_aws::layout::QUEUES;
 
 use crate::{
     demo::{DEMO_CAMPAIGN, DEMO_LEADS},
     phone_outcomes::{CallOutcome, MIX_PER_MILLE},
     phone_settings::PhonesMode,
     queue_attributes::REGION,
+    queue_protocol::queue_url,
     running::Running,
     snapshot::{Hours, Snapshot},
 };
@@ -54,9 +56,14 @@ pub fn banner(running: &Running, demo: bool) -> String {
          export AWS_ENDPOINT_URL_DYNAMODB={}\n    \
          export AWS_ENDPOINT_URL_SQS={}\n    \
          export AWS_ENDPOINT_URL_EVENTBRIDGE={}\n    \
-         export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={REGION} REDIAL_TABLE=redial\n\n",
+         export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION={REGION} REDIAL_TABLE=redial\n",
         places.dynamodb_url, places.sqs_url, places.bus_url
     );
+    for queue in QUEUES {
+        let url = queue_url(&places.sqs_url, queue.name);
+        let _ = writeln!(text, "    export REDIAL_{}_QUEUE_URL={url}", queue.name.to_uppercase());
+    }
+    text.push('\n');
     text
 }
 
