@@ -13,8 +13,8 @@ mod tree;
 
 use tree::{names_in, none, read, rust, sources};
 
-/// What may stand at the top beside dotfiles. `deny.toml`: cargo-deny looks for it there.
-const TOP: [&str; 15] = [
+/// What may stand at the top beside dotfiles.
+const TOP: [&str; 14] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -24,7 +24,6 @@ const TOP: [&str; 15] = [
     "LICENSE-MIT",
     "Makefile",
     "README.md",
-    "deny.toml",
     "events/",
     "functions/",
     "infra/",
