@@ -150,7 +150,10 @@ async fn a_payload_too_large_for_a_queue_is_cut_and_applied() {
 #[tokio::test]
 async fn api_bodies_that_are_wrong() {
     let app = TestApp::at(MONDAY_NOON).await;
-    let rows: [(&str, &str, &str, u16, &str); 14] = [
+    let rows: [(&str, &str, &str, u16, &str); 17] = [
+        ("POST", "/api/leads", "[\"+12125550142\"]", 422, "bad_field"),
+        ("PUT", "/api/admin/redial-queue/config", "[false]", 422, "bad_field"),
+        ("PATCH", "/campaigns/default", "[]", 422, "bad_field"),
         ("POST", "/api/leads", "no json", 400, "body_not_json"),
         ("POST", "/api/leads", "", 400, "no_body"),
         ("POST", "/api/leads", "{\"phone\": NaN}", 400, "body_not_json"),
@@ -254,5 +257,12 @@ async fn who_has_no_key_or_shows_it_in_the_url_is_refused() {
             400,
             "key_in_url",
         );
+    }
+    for name in ["secret", "token", "api_key"] {
+        let posted = answer(
+            app.request("POST", &format!("/webhooks/convoso?campaign=default&{name}=x"))
+                .body("phone_number=2125550142"),
+        );
+        assert_problem(&posted.await, 400, "key_in_url");
     }
 }

@@ -154,3 +154,45 @@ async fn no_concurrency_above_the_campaigns() {
     app.advance(TimeDelta::seconds(70)).await;
     assert_eq!(app.calls().await.len(), 6);
 }
+
+#[tokio::test]
+async fn a_message_that_comes_again_after_its_claim_leaves_what_is_in_flight_to_reconcile() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    behave(&app, json!({"fail_before_next": 1})).await;
+    let id = app.add_lead("+12125550142").await;
+    app.settle().await;
+    let direct = app.instance();
+    let campaign = redial_domain::CampaignId::default_campaign();
+    let owner = redial_domain::Owner::from(&campaign);
+    let slots = direct.table.slots(&owner, 0).await.unwrap();
+    let (phone, token) = slots[0].tokens.iter().next().unwrap();
+    let message = redial_aws::messages::DialMessage {
+        v: 1,
+        attempt: token.attempt.clone(),
+        phone: phone.clone(),
+        campaign,
+        owner: owner.clone(),
+        shard: 0,
+        slot: 0,
+        lead_version: 1,
+        claim_until: token.claim_until,
+    };
+    app.advance(TimeDelta::minutes(4)).await;
+    let dialer = redial_dialer::Handler::new(app.instance()).await.unwrap();
+    let body = serde_json::to_string(&message).unwrap();
+    dialer
+        .handle(json!({"Records": [{"messageId": "m", "body": body}]}))
+        .await
+        .unwrap();
+    assert_eq!(
+        direct.table.slots(&owner, 0).await.unwrap()[0].tokens.len(),
+        1,
+        "what is in flight keeps its token"
+    );
+    // And should it be gone all the same, the tick gives it back and reconcile asks.
+    direct.table.free_token(&owner, 0, 0, phone, token).await.unwrap();
+    app.advance(TimeDelta::minutes(25)).await;
+    let shown = app.lead(&id).await;
+    assert_eq!(shown["attempts"][0]["outcome"], "lost", "{shown:?}");
+    assert_eq!(app.calls().await.len(), 1, "the lead goes on");
+}

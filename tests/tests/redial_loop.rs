@@ -333,3 +333,15 @@ async fn a_new_lead_of_the_crm_is_called() {
         (Some("48213"), Some("NY"))
     );
 }
+
+#[tokio::test]
+async fn leads_added_while_off_go_on_as_soon_as_it_is_on() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    app.post("/api/admin/redial-queue/stop", json!({})).await;
+    let added = app.post("/api/leads", json!({"phone": PHONE})).await;
+    assert_eq!(added["reason"], "stopped");
+    app.post("/api/admin/redial-queue/start", json!({})).await;
+    app.post("/api/admin/redial-queue/process", json!({})).await;
+    app.settle().await;
+    assert_eq!(app.calls().await.len(), 1);
+}

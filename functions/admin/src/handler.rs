@@ -15,17 +15,6 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, show_lead};
 
-/// Names under which people have put keys into URLs. URLs stand in logs, histories and proxies.
-const KEYS_IN_URL: [&str; 7] = [
-    "api_key",
-    "apikey",
-    "api-key",
-    "key",
-    "x-api-key",
-    "token",
-    "access_token",
-];
-
 /// The function.
 #[derive(Debug, Clone)]
 pub struct Handler {
@@ -85,18 +74,7 @@ impl Handler {
     }
 
     async fn who(&self, request: &Request) -> Result<Actor, Problem> {
-        if request
-            .query()
-            .keys()
-            .any(|name| KEYS_IN_URL.contains(&name.to_ascii_lowercase().as_str()))
-        {
-            return Err(Problem::new(
-                400,
-                "key_in_url",
-                "failed to read the request: there is a key in its URL, and URLs leak",
-                "send the key as the header X-API-Key, and revoke the one that was in the URL",
-            ));
-        }
+        request.refuse_key_in_url()?;
         let shown = request.header("x-api-key").ok_or_else(|| {
             Problem::new(
                 401,

@@ -51,6 +51,14 @@ impl Caller<'_> {
                 "send JSON",
             )
         })?;
+        if !value.is_object() {
+            return Err(Problem::new(
+                422,
+                "bad_field",
+                "failed to read the body: it is JSON, but no object",
+                "send one object with named fields",
+            ));
+        }
         serde_json::from_value(value).map_err(|error| {
             Problem::new(
                 422,

@@ -112,13 +112,14 @@ impl Dialer {
     pub(crate) async fn dial(&self, body: &str) -> Result<Dialed, DialError> {
         let message: DialMessage = messages::read(body)?;
         let now = self.app.clock.now();
-        if now >= message.claim_until - CLOCK_MARGIN {
-            return self.let_go(&message, Dialed::ClaimOver).await;
-        }
         // The ledger first: whatever changes the lead so that it must not be called moves the ledger's `seq` too.
         let ledger = self.app.table.ledger(&message.phone).await?;
+        // INVARIANT: what is in flight keeps its token, or reconcile would never find it. So before anything is let go.
         if ledger.holds(&message.attempt) {
             return Ok(Dialed::NotOurs);
+        }
+        if now >= message.claim_until - CLOCK_MARGIN {
+            return self.let_go(&message, Dialed::ClaimOver).await;
         }
         let Some(lead) = self.app.table.lead(&message.phone, &message.campaign, now).await? else {
             return self.let_go(&message, Dialed::ClaimOver).await;

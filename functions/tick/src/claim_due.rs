@@ -13,11 +13,11 @@ use redial_aws::claim::{ClaimError, claim};
 use redial_aws::keys;
 use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
 use redial_aws::messages::TickMessage;
-use redial_aws::slots::{CLOCK_MARGIN, SlotItem};
+use redial_aws::slots::{CLOCK_MARGIN, SlotItem, Token};
 use redial_aws::table::{Key, text};
 use redial_domain::{
-    Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
-    WaitReason, gate,
+    Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Ledger, Owner, SCHEMA_VERSION,
+    Switches, WaitReason, gate,
 };
 
 /// Most keys read from a lane at once: enough for four slot items, one read unit or two.
@@ -164,6 +164,32 @@ impl Heads<'_> {
         self.slots.iter().map(|slot| slot.tokens.len()).sum()
     }
 
+    /// An overdue attempt of this campaign without a token gets it back, so that reconcile asks about it.
+    async fn keep_findable(&self, lead: &Lead, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), ClaimError> {
+        let Some(inflight) = &ledger.inflight else {
+            return Ok(());
+        };
+        let place = inflight
+            .slot
+            .split_once('/')
+            .and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
+        let (true, Some((shard, n))) = (
+            inflight.lease_until < now && inflight.campaign == self.campaign.id,
+            place,
+        ) else {
+            return Ok(());
+        };
+        let token = Token {
+            attempt: inflight.id.clone(),
+            claim_until: inflight.lease_until,
+        };
+        Ok(self
+            .app
+            .table
+            .restore_token(&inflight.owner, shard, n, &lead.phone, &token)
+            .await?)
+    }
+
     async fn judge(&self, both: LeadAndLedger, found: &mut Found) -> Result<(), ClaimError> {
         let LeadAndLedger { lead, ledger } = both;
         let now = self.app.clock.now();
@@ -183,6 +209,7 @@ impl Heads<'_> {
                 ..
             } => {}
             refused => {
+                self.keep_findable(&lead, &ledger, now).await?;
                 if move_on(self.app, lead, &refused, now).await? {
                     found.moved += 1;
                 }

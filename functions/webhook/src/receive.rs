@@ -69,6 +69,7 @@ impl Receiver {
                 "use POST",
             ));
         }
+        request.refuse_key_in_url()?;
         let body = request.bytes()?;
         let report = match (*provider, rest) {
             ("bland", []) => self.bland(request, body)?,
@@ -162,7 +163,7 @@ impl Receiver {
                     ));
                 }
             }
-            None if self.unsigned_allowed => {}
+            None if self.unsigned_allowed && !self.has_webhook_key().await? => {}
             None => {
                 return Err(unauthorized(
                     "no_secret",
@@ -227,6 +228,16 @@ impl Receiver {
             campaign: Some(campaign),
             body: text(body)?,
         })
+    }
+}
+
+impl Receiver {
+    /// Whether anybody made a secret for the CRM: from then on it is asked for.
+    async fn has_webhook_key(&self) -> Result<bool, Problem> {
+        let keys = self.app.table.api_keys().await.map_err(unavailable)?;
+        Ok(keys
+            .iter()
+            .any(|key| key.role.may(Permission::PostWebhook) && key.revoked_at.is_none()))
     }
 }
 

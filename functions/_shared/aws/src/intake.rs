@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use redial_domain::{
     Actor, Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone, Profile,
-    WaitReason, gate,
+    Switches, WaitReason, gate,
 };
 use redial_rules::RuleSet;
 
@@ -108,7 +108,11 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     match &opened {
         Gate::Open => {}
         Gate::Wait { reason, until } => {
-            lead.next_at = Some(*until);
+            lead.next_at = Some(if is_a_switch(reason) {
+                when_switched_on(&input, *until)
+            } else {
+                *until
+            });
             lead.reason = Some(reason.code().to_owned());
             if matches!(reason, WaitReason::DailyCap { .. }) {
                 lead.state = LeadState::DailyMaxReached;
@@ -142,6 +146,28 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
         reason: lead.reason,
         claimed,
     })
+}
+
+const fn is_a_switch(reason: &WaitReason) -> bool {
+    matches!(
+        reason,
+        WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. }
+    )
+}
+
+/// While a switch is off the tick claims nobody, so a lead may stand in the queue at the time that is its own, and goes
+/// on as soon as the switch is on.
+fn when_switched_on(input: &GateInput<'_>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
+    let on = Switches {
+        enabled: true,
+        running: true,
+        campaign: CampaignStatus::Running,
+    };
+    match gate(&GateInput { switches: on, ..*input }) {
+        Gate::Open => input.lead.next_at.unwrap_or(otherwise),
+        Gate::Wait { until, .. } => until,
+        Gate::Closed { .. } => otherwise,
+    }
 }
 
 /// The same lead again: what is new about the person is added, the queue is left alone.

@@ -199,6 +199,25 @@ impl Table {
         self.ignoring_condition(change.when(&conditions.join(" AND "))).await
     }
 
+    /// Gives an attempt in flight its token back, should it have lost it: without one nobody would ask what became of it.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn restore_token(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        n: u32,
+        phone: &Phone,
+        token: &Token,
+    ) -> Result<(), TableError> {
+        let change = Change::update(keys::slot(owner, shard, n), "SET #t.#p = :tok")
+            .name("#p", phone.as_str())
+            .value(":tok", token.stored())
+            .when("attribute_exists(#pk) AND attribute_not_exists(#t.#p)");
+        self.ignoring_condition(change).await.map(|_| ())
+    }
+
     /// Frees a token. Does nothing when it is gone or another attempt's: freeing twice is safe.
     ///
     /// # Errors

@@ -111,7 +111,37 @@ impl From<Problem> for Answer {
     }
 }
 
+/// Names under which people have put keys into URLs. URLs stand in logs, histories and proxies.
+const KEYS_IN_URL: [&str; 9] = [
+    "api_key",
+    "apikey",
+    "api-key",
+    "key",
+    "x-api-key",
+    "token",
+    "access_token",
+    "secret",
+    "x-webhook-secret",
+];
+
 impl Request {
+    /// Refuses a request with a key in its query.
+    ///
+    /// # Errors
+    /// When there is one: whoever sees the URL may use it.
+    pub fn refuse_key_in_url(&self) -> Result<(), Problem> {
+        let is_key = |name: &String| KEYS_IN_URL.contains(&name.to_ascii_lowercase().as_str());
+        if !self.query().keys().any(is_key) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            400,
+            "key_in_url",
+            "failed to read the request: there is a key in its URL, and URLs leak",
+            "send the key as a header, and revoke the one that was in the URL",
+        ))
+    }
+
     /// The parts of the path, decoded.
     pub fn segments(&self) -> Vec<String> {
         self.raw_path
