@@ -9,7 +9,7 @@ use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::leads::Activity;
 use redial_aws::messages::TickMessage;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{AttemptId, CampaignStatus, SCHEMA_VERSION, Settings};
+use redial_domain::{AttemptId, Settings};
 use serde_json::json;
 
 use crate::cursor;
@@ -134,22 +134,7 @@ pub(crate) async fn process(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .campaigns(None, CAMPAIGNS_MAX)
         .await
         .map_err(|error| unavailable(&error))?;
-    let asks: Vec<_> = campaigns
-        .iter()
-        .filter(|campaign| campaign.status == CampaignStatus::Running)
-        .flat_map(|campaign| (0..campaign.shards).map(|shard| (campaign.id.clone(), shard)))
-        .map(|(campaign, shard)| {
-            (
-                TickMessage {
-                    v: SCHEMA_VERSION,
-                    campaign,
-                    shard,
-                    asked_at: now,
-                },
-                0,
-            )
-        })
-        .collect();
+    let asks = TickMessage::for_running(&campaigns, now);
     app.queues.tick(&asks).await.map_err(|error| {
         tracing::error!("{error}");
         Problem::new(503, "unavailable", "failed to start a look at the queue", "try again")

@@ -7,7 +7,6 @@ use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::layout::SCHEDULE_AGE_MAX_S;
 use redial_aws::messages::{self, TickMessage};
 use redial_aws::setup::ensure_defaults;
-use redial_domain::{CampaignStatus, SCHEMA_VERSION};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -73,23 +72,7 @@ impl Handler {
             return Ok(json!({"asked": 0, "skipped": "process_interval_minutes"}));
         }
         let campaigns = self.app.table.campaigns(None, CAMPAIGNS_MAX).await?;
-        let running = campaigns
-            .iter()
-            .filter(|campaign| campaign.status == CampaignStatus::Running);
-        let asks: Vec<(TickMessage, i32)> = running
-            .flat_map(|campaign| (0..campaign.shards).map(|shard| (campaign.id.clone(), shard)))
-            .map(|(campaign, shard)| {
-                (
-                    TickMessage {
-                        v: SCHEMA_VERSION,
-                        campaign,
-                        shard,
-                        asked_at: now,
-                    },
-                    0,
-                )
-            })
-            .collect();
+        let asks = TickMessage::for_running(&campaigns, now);
         self.app.queues.tick(&asks).await?;
         Ok(json!({"asked": asks.len()}))
     }

@@ -1,7 +1,7 @@
 //! What functions tell each other through the queues. Every message says its version; readers take older ones.
 
 use chrono::{DateTime, Utc};
-use redial_domain::{AttemptId, CallEvent, CampaignId, Owner, Phone, SCHEMA_VERSION};
+use redial_domain::{AttemptId, CallEvent, Campaign, CampaignId, CampaignStatus, Owner, Phone, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
 
 /// Why a message cannot be acted on.
@@ -90,6 +90,26 @@ pub struct TickMessage {
     /// When it was asked for; an old wish is worth nothing.
     #[serde(with = "chrono::serde::ts_seconds")]
     pub asked_at: DateTime<Utc>,
+}
+
+impl TickMessage {
+    /// A look at every part of the queue of every running campaign, at once.
+    pub fn for_running(campaigns: &[Campaign], now: DateTime<Utc>) -> Vec<(Self, i32)> {
+        campaigns
+            .iter()
+            .filter(|campaign| campaign.status == CampaignStatus::Running)
+            .flat_map(|campaign| (0..campaign.shards).map(|shard| (campaign.id.clone(), shard)))
+            .map(|(campaign, shard)| {
+                let ask = Self {
+                    v: SCHEMA_VERSION,
+                    campaign,
+                    shard,
+                    asked_at: now,
+                };
+                (ask, 0)
+            })
+            .collect()
+    }
 }
 
 /// Reads a message and checks its version.
