@@ -7,7 +7,19 @@ TEMPLATE := infra/template.yaml
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint check-all deny infra lambda clean-data
+# `make sim SEEDS=500`, `make sim SEED=17 SCENARIO=outage`, `make sim PLANTED=all`; `list` names scenarios and defects.
+SEEDS ?= 20
+SIM_ARGS = $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	$(if $(PLANTED),--planted $(PLANTED)) $(if $(TRACE),--trace)
+
+# `make fuzz TARGET=rules SECONDS=600`. What it finds stays in `target/fuzz`.
+TARGET ?= webhook
+SECONDS ?= 60
+FOUND := target/fuzz/found/$(TARGET)
+# Seconds and bytes of one input as in `tests/tests/fuzz.rs`; memory for the functions and the engines below them.
+FUZZER_ARGS = -max_total_time=$(SECONDS) -timeout=15 -max_len=65536 -rss_limit_mb=4096 -artifact_prefix=$(FOUND)-
+
+.PHONY: help run build test sim load fuzz lint check-all deny infra lambda clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +32,19 @@ build: ## Build target/release/redial
 
 test: ## Run all tests
 	cargo test --workspace
+
+sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 | SEED=x, SCENARIO=name, PLANTED=all, TRACE=1)
+	cargo build --quiet --workspace --bin sim
+	target/debug/sim $(SIM_ARGS)
+
+load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine (ARGS="--help" lists sizes)
+	cargo run --profile load -p redial-tests --bin load -- $(ARGS)
+
+fuzz: ## Look for inputs that break something; needs a nightly compiler and cargo-fuzz (TARGET=webhook SECONDS=60)
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }
+	mkdir -p $(FOUND)
+	cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none $(TARGET) \
+		$(FOUND) tests/fuzz/corpus/$(TARGET) tests/payloads -- $(FUZZER_ARGS)
 
 lint: ## Check formatting and lints
 	cargo fmt --all --check

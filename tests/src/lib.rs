@@ -1,5 +1,9 @@
 //! One way for tests to use the system: as its users do, over HTTP, on a clock that stands still until it is moved.
 
+pub mod bulk;
+pub mod fuzz_targets;
+mod fuzz_world;
+
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -71,6 +75,11 @@ impl TestApp {
             .build()
             .unwrap_or_else(|error| panic!("{error}"));
         Self { running, http, key }
+    }
+
+    /// The client that asks.
+    pub const fn http(&self) -> &reqwest::Client {
+        &self.http
     }
 
     /// One more instance of a function, with caches of its own.

@@ -20,7 +20,8 @@ use template::{Template, events_of_type, list, rights, root, text};
 /// What each function needs, by what its code calls. A transaction needs the rights of the writes in it.
 ///
 /// `PutItem` of tick, reconcile and outcomes is for the first settings and the first campaign, made by whoever runs
-/// first, and in outcomes for attempts and kept payloads. Indexes: the tick reads `queue`; admin reads `queue` and `ref`.
+/// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
+/// tick and reconcile read `queue`; admin reads `queue` and `ref`.
 const RIGHTS: [(&str, &[(&str, &str)]); 6] = [
     (
         "webhook",
@@ -69,10 +70,12 @@ const RIGHTS: [(&str, &[(&str, &str)]); 6] = [
     (
         "reconcile",
         &[
+            ("Table", "dynamodb:BatchGetItem"),
             ("Table", "dynamodb:GetItem"),
             ("Table", "dynamodb:PutItem"),
             ("Table", "dynamodb:Query"),
             ("Table", "dynamodb:UpdateItem"),
+            ("Table/index", "dynamodb:Query"),
             ("CallsQueue", "sqs:SendMessage"),
             ("BlandApiKey", "secretsmanager:GetSecretValue"),
         ],

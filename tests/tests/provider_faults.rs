@@ -190,7 +190,11 @@ async fn a_message_that_comes_again_after_its_claim_leaves_what_is_in_flight_to_
         "what is in flight keeps its token"
     );
     // And should it be gone all the same, the tick gives it back and reconcile asks.
-    direct.table.free_token(&owner, 0, 0, phone, token).await.unwrap();
+    direct
+        .table
+        .free_token(&owner, 0, 0, phone, &token.attempt)
+        .await
+        .unwrap();
     app.advance(TimeDelta::minutes(25)).await;
     let shown = app.lead(&id).await;
     assert_eq!(shown["attempts"][0]["outcome"], "lost", "{shown:?}");

@@ -192,6 +192,39 @@ async fn switched_off_means_no_call_and_switched_on_means_they_go_on() {
 }
 
 #[tokio::test]
+async fn a_pause_asked_for_twice_is_answered_when_nothing_can_be_placed_any_more() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    // The provider takes the call and never says so.
+    app.post("/local/phones", json!({"hang_after_next": 1})).await;
+    let lead = app.add_lead(PHONE).await;
+    while app.calls().await.is_empty() {}
+    let call = app.calls().await.remove(0);
+    let order = std::sync::Mutex::new(Vec::new());
+    let path = format!("/api/admin/redial-queue/lead/{lead}/pause");
+    let pause = async |note| {
+        let paused = app.post(&path, json!({})).await;
+        assert_eq!((paused.status, &paused["remaining"]), (200, &json!([])));
+        order.lock().unwrap().push(note);
+    };
+    let is_paused = async || while app.lead(&lead).await["lead"]["reason"] != "paused" {};
+    let again = async {
+        is_paused().await;
+        pause("paused again").await;
+    };
+    let ends = async {
+        is_paused().await;
+        // Some round trips, in which a hasty answer would come.
+        for _ in 0..20 {
+            app.lead(&lead).await;
+        }
+        order.lock().unwrap().push("ended");
+        assert_eq!(app.bland_unsettled(&ended(&call, json!({}))).await, 200);
+    };
+    futures::join!(pause("paused"), again, ends);
+    assert_eq!(order.lock().unwrap()[0], "ended");
+}
+
+#[tokio::test]
 async fn a_switch_holds_for_what_is_queued_already() {
     // Two calls a minute: the second claim waits half a minute in the dial queue.
     let app = TestApp::at("2026-11-23T15:59:00Z").await;
@@ -287,11 +320,11 @@ async fn a_webhook_that_never_comes_is_asked_for() {
     let lead = app.add_lead(PHONE).await;
     app.settle().await;
     assert_eq!(app.calls().await.len(), 1);
-    app.advance(TimeDelta::hours(2)).await;
+    app.advance(TimeDelta::hours(1)).await;
     let shown = app.lead(&lead).await;
     assert_eq!(
         shown["lead"]["status"], "dialing",
-        "the silent network says that it still talks: {shown:?}"
+        "the silent network says that it goes on: {shown:?}"
     );
     assert_eq!(app.calls().await.len(), 1);
 }

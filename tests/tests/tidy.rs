@@ -92,12 +92,12 @@ const CHOOSES_PROVIDER: [(&str, &str); 11] = [
         "makes the client from its key and address",
     ),
     (
-        "functions/reconcile/src/ask_provider.rs",
-        "asks the client what became of a call",
-    ),
-    (
         "functions/reconcile/src/handler.rs",
         "makes the client from its key and address",
+    ),
+    (
+        "functions/reconcile/src/questions.rs",
+        "asks the client what became of a call",
     ),
     ("functions/webhook/src/handler.rs", "loads the secret of the signature"),
     (

@@ -13,8 +13,10 @@ use std::{
 const MARK: &str = "redial.json";
 /// What the mark says. A change of layout that older builds cannot read gets another number.
 const MARK_TEXT: &str = "{\"made_by\":\"redial local\",\"layout\":1}\n";
-/// Files of ours beside the mark; `--fresh` deletes these and no others.
-const OURS: [&str; 15] = [
+/// Files of ours beside the mark; `--fresh` deletes these and no others. First those that say that the others are whole.
+const OURS: [&str; 16] = [
+    MADE,
+    ENDPOINTS,
     TABLE,
     "table.sqlite-wal",
     "table.sqlite-shm",
@@ -28,9 +30,11 @@ const OURS: [&str; 15] = [
     CLOCK,
     API_KEY,
     DEMO_ADDED,
-    ENDPOINTS,
     LOG,
 ];
+/// Says that table and queues were made to the end. Their engines make them in many steps, and a process killed between
+/// two would leave a table that refuses every write.
+const MADE: &str = "made";
 const TABLE: &str = "table.sqlite";
 const QUEUES: &str = "queues.sqlite";
 const PHONES: &str = "phones.sqlite";
@@ -78,7 +82,8 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Takes a directory for this process, and makes it if it is not there. `fresh` forgets what is in it.
+    /// Takes a directory for this process, and makes it if it is not there. `fresh` forgets what is in it; so does a
+    /// first start that was killed before there was anything to keep.
     ///
     /// # Errors
     /// When it is not ours, or another process uses it.
@@ -105,7 +110,9 @@ impl DataDir {
         if lock.metadata().map_err(|error| failed(&error))?.len() == 0 {
             lock.write_all(MARK_TEXT.as_bytes()).map_err(|error| failed(&error))?;
         }
-        if fresh {
+        // Builds before this mark noted the endpoints at the end of a start.
+        let made = [MADE, ENDPOINTS].iter().any(|name| path.join(name).exists());
+        if fresh || !made {
             for name in OURS {
                 match fs::remove_file(path.join(name)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&error)),
@@ -147,6 +154,14 @@ impl DataDir {
     /// The file for the log.
     pub fn log(&self) -> PathBuf {
         self.path.join(LOG)
+    }
+
+    /// Notes that table and queues are there, so that they are kept from now on.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_made(&self) -> Result<(), DataError> {
+        self.write(MADE, "", 0o600)
     }
 
     /// The API key made for this directory, if there is one.
@@ -252,6 +267,30 @@ mod tests {
         assert_eq!(data.api_key().unwrap(), None);
         assert!(!data.demo_is_added());
         assert!(path.join("notes.txt").exists());
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_first_start_left_half_made_is_forgotten_and_what_is_made_is_kept() {
+        let path = folder("half-made");
+        for (made, kept) in [(false, false), (true, true)] {
+            let data = DataDir::open(&path, false).unwrap();
+            fs::write(data.table(), "a table").unwrap();
+            if made {
+                data.note_made().unwrap();
+            }
+            drop(data);
+            let data = DataDir::open(&path, false).unwrap();
+            assert_eq!(data.table().exists(), kept);
+        }
+        // Made by a build that did not note it.
+        fs::remove_file(path.join(MADE)).unwrap();
+        let data = DataDir {
+            path: path.clone(),
+            _lock: File::open(path.join(MARK)).unwrap(),
+        };
+        data.note_endpoints("{}").unwrap();
+        assert!(DataDir::open(&path, false).unwrap().table().exists());
         fs::remove_dir_all(&path).unwrap();
     }
 

@@ -45,6 +45,9 @@ pub fn start(
         Some(path) => Database::new(&path.to_string_lossy()),
         None => Database::memory(),
     };
+    // The engine waits for the disk at every commit unless told so. Without it a commit is in the file system's hands,
+    // which outlives the process, as in the files of queues and phones (`sqlite_file`).
+    let opened = opened.and_then(|database| database.disable_bulk_loading().map(|()| database));
     let database = opened.map_err(|error| DynamoDbError::Open {
         path: shown,
         reason: error.to_string(),

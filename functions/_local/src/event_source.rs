@@ -241,13 +241,19 @@ fn own_attribute(value: &MessageAttributeValue) -> Value {
     attribute
 }
 
-/// Which messages failed, by a partial batch response. As on AWS a response that names a message outside the batch,
-/// or names none properly, fails the whole batch; an empty response fails none.
+/// Which messages failed, by a partial batch response. As on AWS (Lambda developer guide, "Success and failure conditions"
+/// for SQS, 2026): no answer, an empty one, no list and an empty list fail none; an answer of another shape, and an
+/// identifier that is null, empty, under another key or not in the batch, fail the whole batch.
 pub fn failed_ids(answer: &Value, messages: &[Message]) -> Result<BTreeSet<String>, String> {
-    let failures = match &answer["batchItemFailures"] {
+    let answer = match answer {
         Value::Null => return Ok(BTreeSet::new()),
-        Value::Array(failures) => failures,
-        _ => return Err("its answer has `batchItemFailures` that is no list".to_owned()),
+        Value::Object(answer) => answer,
+        _ => return Err("its answer is no batch response".to_owned()),
+    };
+    let failures = match answer.get("batchItemFailures") {
+        None | Some(Value::Null) => return Ok(BTreeSet::new()),
+        Some(Value::Array(failures)) => failures,
+        Some(_) => return Err("its answer has `batchItemFailures` that is no list".to_owned()),
     };
     failures
         .iter()

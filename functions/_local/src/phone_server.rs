@@ -99,6 +99,12 @@ fn spoil(phones: &Phones) -> Spoil {
     Spoil::Nothing
 }
 
+/// The status with which a question is spoiled.
+fn spoiled(phones: &Phones) -> Option<Response> {
+    let status = StatusCode::from_u16(phones.behaviour().asking_fails?).ok()?;
+    Some(error(status, "Refused by the simulation", &[]))
+}
+
 async fn send_call(State(phones): State<Phones>, body: Bytes) -> Response {
     let spoil = spoil(&phones);
     match spoil {
@@ -205,6 +211,9 @@ async fn active_calls(State(phones): State<Phones>) -> Response {
 }
 
 fn list(phones: &Phones, query: &CallQuery, skip: usize, max: usize) -> Response {
+    if let Some(spoiled) = spoiled(phones) {
+        return spoiled;
+    }
     let now = phones.shared.clock.now();
     match phones.calls(query, skip, max) {
         Ok((count, calls)) => {
@@ -216,14 +225,38 @@ fn list(phones: &Phones, query: &CallQuery, skip: usize, max: usize) -> Response
 }
 
 async fn call_details(State(phones): State<Phones>, Path(call_id): Path<String>) -> Response {
+    if let Some(spoiled) = spoiled(&phones) {
+        return spoiled;
+    }
+    let no_metadata = {
+        let mut behaviour = phones.behaviour_mut();
+        if behaviour.details_fail_next > 0 {
+            behaviour.details_fail_next -= 1;
+            return error(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", &[]);
+        }
+        if behaviour.details_unknown_next > 0 {
+            behaviour.details_unknown_next -= 1;
+            return error(StatusCode::NOT_FOUND, "Call not found", &[]);
+        }
+        behaviour.no_metadata
+    };
     match phones.call(&call_id) {
-        Ok(Some(call)) => Json(call.details(phones.shared.clock.now())).into_response(),
+        Ok(Some(call)) => {
+            let mut details = call.details(phones.shared.clock.now());
+            if no_metadata {
+                details["metadata"] = Value::Null;
+            }
+            Json(details).into_response()
+        }
         Ok(None) => error(StatusCode::NOT_FOUND, "Call not found", &[]),
         Err(failure) => storage_failed(&failure),
     }
 }
 
 async fn stop_call(State(phones): State<Phones>, Path(call_id): Path<String>) -> Response {
+    if let Some(spoiled) = spoiled(&phones) {
+        return spoiled;
+    }
     match phones.stop(&call_id) {
         Ok(true) => Json(json!({ "status": "success", "message": "Call ended successfully." })).into_response(),
         Ok(false) => error(StatusCode::BAD_REQUEST, "Call not found or already completed", &[]),

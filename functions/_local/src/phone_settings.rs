@@ -54,8 +54,8 @@ impl PhonesSettings {
     }
 }
 
-/// How nasty the network is right now. Each `…_next` counts down by one for each call it spoils; they are looked at in
-/// the order in which they stand here, and a request is spoiled by the first that applies.
+/// How nasty the network is right now. Each `…_next` counts down by one for each request it spoils; they are looked at
+/// in the order in which they stand here, and a request is spoiled by the first that applies.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
@@ -75,6 +75,20 @@ pub struct Behaviour {
     pub webhook_first_next: u32,
     /// Calls appear in the list this long after they were accepted, in seconds of the virtual clock.
     pub list_late_s: u32,
+    /// Calls accepted from now on ring this much later, in seconds of the virtual clock: the provider queues them.
+    pub queue_s: u32,
+    /// Calls accepted from now on never end by themselves and are not reported.
+    pub never_end: bool,
+    /// Stops are answered as done, and nothing is stopped.
+    pub ignore_stop: bool,
+    /// Answers 503 to the next questions about one call.
+    pub details_fail_next: u32,
+    /// Knows nothing of the next calls that it is asked about one by one, though it lists them.
+    pub details_unknown_next: u32,
+    /// Answers this status to all questions: about one call, for a list, to stop.
+    pub asking_fails: Option<u16>,
+    /// Details come without metadata.
+    pub no_metadata: bool,
     /// Every report is sent twice.
     pub deliver_twice: bool,
     /// All calls from now on go this way.

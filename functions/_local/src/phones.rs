@@ -113,10 +113,13 @@ impl Phones {
     /// Accepts a call: from here on it is made, whatever is answered. `at_once` ends and reports it now.
     pub(crate) fn accept(&self, phone: &str, request: &Value, at_once: bool) -> Result<String, PhonesError> {
         let now = self.shared.clock.now();
-        let (forced, late_s) = {
-            let behaviour = self.behaviour_mut();
-            (behaviour.outcome, behaviour.list_late_s)
-        };
+        let Behaviour {
+            outcome: forced,
+            list_late_s,
+            queue_s,
+            never_end,
+            ..
+        } = self.behaviour();
         let mut db = self.db();
         let transaction = db.transaction()?;
         let n: i64 = transaction
@@ -136,7 +139,7 @@ impl Phones {
             if at_once {
                 now
             } else {
-                now + TimeDelta::seconds(i64::from(s))
+                now + TimeDelta::seconds(i64::from(queue_s) + i64::from(s))
             }
             .timestamp_millis()
         };
@@ -154,18 +157,18 @@ impl Phones {
                 digits(phone),
                 request["from"].as_str().unwrap_or(DEFAULT_FROM),
                 now.timestamp_millis(),
-                now.timestamp_millis() + i64::from(late_s) * 1_000,
+                now.timestamp_millis() + i64::from(list_late_s) * 1_000,
                 request.to_string(),
                 outcome.map(CallOutcome::as_str),
                 timing.filter(|_| !unconnected).map(|timing| after(timing.ring_s)),
-                timing.map(|timing| after(timing.end_s())),
+                timing.filter(|_| !never_end).map(|timing| after(timing.end_s())),
             ])?;
-        if let Some(timing) = timing
+        if let Some(timing) = timing.filter(|_| !never_end)
             && request["webhook"].is_string()
         {
             add_report(&transaction, &call_id, 1, after(timing.end_s() + timing.report_s))?;
             if let Some(second_s) = timing.second_report_s {
-                let due = now + TimeDelta::seconds(i64::from(timing.end_s() + second_s));
+                let due = now + TimeDelta::seconds(i64::from(queue_s) + i64::from(timing.end_s() + second_s));
                 add_report(&transaction, &call_id, 2, due.timestamp_millis())?;
             }
         }
@@ -183,6 +186,9 @@ impl Phones {
         };
         if call.is_over(now) {
             return Ok(false);
+        }
+        if self.behaviour().ignore_stop {
+            return Ok(true);
         }
         let taken = call.started_at.is_some_and(|started| started <= now);
         let talks = taken && call.outcome.is_some_and(CallOutcome::is_human);

@@ -98,6 +98,7 @@ impl QueueEngine {
                 settings,
                 created: now,
                 modified: now,
+                in_flight_at_most: 0,
             },
         );
         Ok(())
@@ -246,9 +247,13 @@ impl QueueEngine {
                 reason,
             });
         }
-        let received = self.receive(queue, max, visibility_timeout_s)?;
-        if !received.is_empty() || wait_s == 0 {
-            return Ok(received);
+        let first = self.receive(queue, max, visibility_timeout_s);
+        let mut over_limit = wait_s > 0 && matches!(first, Err(QueueError::OverLimit));
+        if !over_limit {
+            let received = first?;
+            if !received.is_empty() || wait_s == 0 {
+                return Ok(received);
+            }
         }
         let until = self.shared.clock.now() + TimeDelta::seconds(wait_s);
         let patience = tokio::time::sleep(Duration::from_secs(wait_s.unsigned_abs()));
@@ -256,11 +261,17 @@ impl QueueEngine {
         loop {
             tokio::select! {
                 biased;
-                found = self.wait_visible(queue) => {
+                // A long poll is told nothing of the limit (developer guide, "Amazon SQS standard queue quotas", 2026).
+                found = self.wait_visible(queue), if !over_limit => {
                     found?;
-                    let received = self.receive(queue, max, visibility_timeout_s)?;
-                    if !received.is_empty() {
-                        return Ok(received);
+                    match self.receive(queue, max, visibility_timeout_s) {
+                        Err(QueueError::OverLimit) => over_limit = true,
+                        received => {
+                            let received = received?;
+                            if !received.is_empty() {
+                                return Ok(received);
+                            }
+                        }
                     }
                 }
                 () = self.shared.clock.sleep_until(until) => return Ok(Vec::new()),
@@ -283,6 +294,7 @@ impl QueueEngine {
             };
             match due {
                 Some(due) => tokio::select! {
+                    biased;
                     () = self.shared.clock.sleep_until(due) => {}
                     _ = changes.changed() => {}
                 },

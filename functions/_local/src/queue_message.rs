@@ -19,6 +19,9 @@ const ENTRY_ID_LEN_MAX: usize = 80;
 /// Longest name or type of a message attribute (SQS).
 const ATTRIBUTE_NAME_LEN_MAX: usize = 256;
 
+/// Names of attributes that AWS keeps for itself, in any case (developer guide, "Amazon SQS message metadata", 2026).
+const RESERVED: [&str; 2] = ["AWS.", "Amazon."];
+
 /// A caller's own attributes of a message.
 pub type MessageAttributes = BTreeMap<String, MessageAttributeValue>;
 
@@ -92,19 +95,18 @@ pub fn size_bytes(message: &NewMessage) -> i64 {
     i64::try_from(message.body.len() + attributes.sum::<usize>()).unwrap_or(i64::MAX)
 }
 
+/// Characters of a message (API reference of SendMessage, 2026): a message with any other is refused.
+const fn carried_by_xml(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
 /// Refuses what SQS refuses in a message, except for what depends on the queue.
 pub fn check(message: &NewMessage) -> Result<(), QueueError> {
     if message.body.is_empty() {
         return Err(QueueError::MissingParameter { name: "MessageBody" });
     }
-    let carried_by_xml =
-        |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if !message.body.chars().all(carried_by_xml) {
-        let reason = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
-        return Err(QueueError::InvalidParameter {
-            name: "MessageBody",
-            reason: reason.to_owned(),
-        });
+        return Err(QueueError::InvalidContents("MessageBody"));
     }
     if message.attributes.len() > MESSAGE_ATTRIBUTES_MAX {
         let reason = format!("Number of message attributes exceeds the allowed maximum [{MESSAGE_ATTRIBUTES_MAX}]");
@@ -132,7 +134,8 @@ fn check_attribute(name: &str, value: &MessageAttributeValue) -> Result<(), Queu
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         && !name.starts_with('.')
         && !name.ends_with('.')
-        && !name.contains("..");
+        && !name.contains("..")
+        && !RESERVED.iter().any(|prefix| starts_with_ignoring_case(name, prefix));
     if !name_valid {
         return invalid(format!("The attribute name `{name}` is not valid"));
     }
@@ -148,6 +151,10 @@ fn check_attribute(name: &str, value: &MessageAttributeValue) -> Result<(), Queu
             ));
         }
     };
+    // As of the body (developer guide, "Amazon SQS message metadata", 2026).
+    if !text.unwrap_or_default().chars().all(carried_by_xml) {
+        return Err(QueueError::InvalidContents("MessageAttributes"));
+    }
     if filled && value.data_type.len() <= ATTRIBUTE_NAME_LEN_MAX {
         Ok(())
     } else {
@@ -155,6 +162,11 @@ fn check_attribute(name: &str, value: &MessageAttributeValue) -> Result<(), Queu
             "The attribute `{name}` must contain a non-empty value of its type"
         ))
     }
+}
+
+fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// Refuses batches whose number of entries or whose ids SQS refuses.

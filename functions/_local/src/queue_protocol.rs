@@ -22,20 +22,14 @@ use rustack_sqs_http::{
     response::json_response,
     service::{SqsHttpConfig, SqsHttpService},
 };
-use rustack_sqs_model::{
-    error::{SqsError, SqsErrorCode as Code},
-    input as i,
-    operations::SqsOperation as Op,
-    output as o, types as t,
-};
+use rustack_sqs_model::{error::SqsError, input as i, operations::SqsOperation as Op, output as o, types as t};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     queue_attributes::{ACCOUNT_ID, Attributes, REGION},
     queue_engine::QueueEngine,
-    queue_error::QueueError,
+    queue_error::{QueueError, Refusal},
     queue_message::{BATCH_MAX, MessageAttributes, NewMessage, Received, Sent, check_batch_ids},
 };
 
@@ -96,58 +90,94 @@ impl SqsHandler for Handler {
         body: Bytes,
     ) -> Pin<Box<dyn Future<Output = Result<Response, SqsError>> + Send>> {
         let this = self.clone();
-        Box::pin(async move { Ok(this.handle(op, &body).await.unwrap_or_else(|error| refused(&error))) })
+        Box::pin(async move {
+            let number = this.requests.fetch_add(1, Ordering::Relaxed);
+            Ok(match this.handle(op, &body).await {
+                Ok(json) => json_response(json, &format!("local-{number}")),
+                Err(error) => refused(&error),
+            })
+        })
+    }
+}
+
+/// An answer without HTTP around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// HTTP status.
+    pub status: u16,
+    /// The older code of an error, as its header has it.
+    pub error_code: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Answers one request in this process. `operation` is what follows the dot in `X-Amz-Target`.
+pub async fn answer(engine: &QueueEngine, base_url: &str, operation: &str, body: &[u8]) -> Answered {
+    let handler = Handler {
+        engine: engine.clone(),
+        base_url: base_url.into(),
+        requests: Arc::default(),
+    };
+    let answered = match Op::from_name(operation) {
+        Some(op) => handler.handle(op, body).await,
+        None => Err(SqsError::unknown_operation(operation).into()),
+    };
+    match answered {
+        Ok(body) => Answered {
+            status: 200,
+            error_code: None,
+            body,
+        },
+        Err(refusal) => Answered {
+            status: refusal.status,
+            error_code: Some(refusal.header()),
+            body: refusal.body(),
+        },
     }
 }
 
 /// An error as AWS writes it: its shape in the body, for SDKs that know shapes, and its older code in a header.
-fn refused(error: &SqsError) -> Response {
-    let body = json!({ "__type": format!("com.amazonaws.sqs#{}", shape(error.code)), "message": error.message });
-    let mut response = Response::new(SqsResponseBody::from_json(body.to_string().into_bytes()));
-    *response.status_mut() = error.code.status_code();
-    // The codes are plain ASCII.
-    if let Ok(code) = http::HeaderValue::from_str(&error.code.query_error_header()) {
+fn refused(refusal: &Refusal) -> Response {
+    let mut response = Response::new(SqsResponseBody::from_json(refusal.body()));
+    // Statuses and codes are those of a table, and plain ASCII.
+    if let (Ok(status), Ok(code)) = (refusal.status.try_into(), refusal.header().parse()) {
+        *response.status_mut() = status;
         response.headers_mut().insert("x-amzn-query-error", code);
     }
     response
 }
 
-/// The name of an error in the SDKs' models.
-fn shape(code: Code) -> &'static str {
-    match code {
-        Code::NonExistentQueue => "QueueDoesNotExist",
-        Code::QueueAlreadyExists => "QueueNameExists",
-        other => other.error_type().trim_start_matches("AWS.SimpleQueueService."),
-    }
+fn to_json(output: &impl Serialize) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(output).map_err(|_| SqsError::internal_error("The answer is not JSON.").into())
 }
 
 impl Handler {
-    async fn handle(&self, op: Op, body: &[u8]) -> Result<Response, SqsError> {
+    async fn handle(&self, op: Op, body: &[u8]) -> Result<Vec<u8>, Refusal> {
         match op {
-            Op::CreateQueue => self.answer(&self.create_queue(read(body)?)?),
-            Op::GetQueueUrl => self.answer(&self.get_queue_url(&read(body)?)?),
-            Op::ListQueues => self.answer(&self.list_queues(&read(body)?)?),
-            Op::GetQueueAttributes => self.answer(&self.get_attributes(&read(body)?)?),
-            Op::SetQueueAttributes => self.answer(&self.set_attributes(read(body)?)?),
+            Op::CreateQueue => to_json(&self.create_queue(read(body)?)?),
+            Op::GetQueueUrl => to_json(&self.get_queue_url(&read(body)?)?),
+            Op::ListQueues => to_json(&self.list_queues(&read(body)?)?),
+            Op::GetQueueAttributes => to_json(&self.get_attributes(&read(body)?)?),
+            Op::SetQueueAttributes => to_json(&self.set_attributes(read(body)?)?),
             Op::PurgeQueue => {
                 let input: i::PurgeQueueInput = read(body)?;
                 self.engine.purge(name(&input.queue_url)?)?;
-                self.answer(&o::PurgeQueueOutput {})
+                to_json(&o::PurgeQueueOutput {})
             }
             Op::DeleteQueue => {
                 let input: i::DeleteQueueInput = read(body)?;
                 self.engine.delete_queue(name(&input.queue_url)?)?;
-                self.answer(&o::DeleteQueueOutput {})
+                to_json(&o::DeleteQueueOutput {})
             }
-            Op::SendMessage => self.answer(&self.send(read(body)?)?),
-            Op::SendMessageBatch => self.answer(&self.send_batch(read(body)?)?),
-            Op::ReceiveMessage => self.answer(&self.receive(read(body)?).await?),
+            Op::SendMessage => to_json(&self.send(read(body)?)?),
+            Op::SendMessageBatch => to_json(&self.send_batch(read(body)?)?),
+            Op::ReceiveMessage => to_json(&self.receive(read(body)?).await?),
             Op::DeleteMessage => {
                 let input: i::DeleteMessageInput = read(body)?;
                 self.engine.delete(name(&input.queue_url)?, &input.receipt_handle)?;
-                self.answer(&o::DeleteMessageOutput {})
+                to_json(&o::DeleteMessageOutput {})
             }
-            Op::DeleteMessageBatch => self.answer(&self.delete_batch(&read(body)?)?),
+            Op::DeleteMessageBatch => to_json(&self.delete_batch(&read(body)?)?),
             Op::ChangeMessageVisibility => {
                 let input: i::ChangeMessageVisibilityInput = read(body)?;
                 self.engine.change_visibility(
@@ -155,23 +185,14 @@ impl Handler {
                     &input.receipt_handle,
                     i64::from(input.visibility_timeout),
                 )?;
-                self.answer(&o::ChangeMessageVisibilityOutput {})
+                to_json(&o::ChangeMessageVisibilityOutput {})
             }
-            Op::ChangeMessageVisibilityBatch => self.answer(&self.change_visibility_batch(&read(body)?)?),
-            other => Err(SqsError::new(
-                Code::UnsupportedOperation,
-                format!("{other} is not supported by `redial local`; on AWS it is."),
-            )),
+            Op::ChangeMessageVisibilityBatch => to_json(&self.change_visibility_batch(&read(body)?)?),
+            other => Err(QueueError::Unsupported(other.to_string()).into()),
         }
     }
 
-    fn answer(&self, output: &impl Serialize) -> Result<Response, SqsError> {
-        let json = serde_json::to_vec(output).map_err(|_| SqsError::internal_error("The answer is not JSON."))?;
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        Ok(json_response(json, &format!("local-{number}")))
-    }
-
-    fn create_queue(&self, input: i::CreateQueueInput) -> Result<o::CreateQueueOutput, SqsError> {
+    fn create_queue(&self, input: i::CreateQueueInput) -> Result<o::CreateQueueOutput, Refusal> {
         let wanted: Attributes = input.attributes.into_iter().collect();
         self.engine.create_queue(&input.queue_name, &wanted)?;
         Ok(o::CreateQueueOutput {
@@ -179,23 +200,21 @@ impl Handler {
         })
     }
 
-    fn get_queue_url(&self, input: &i::GetQueueUrlInput) -> Result<o::GetQueueUrlOutput, SqsError> {
+    fn get_queue_url(&self, input: &i::GetQueueUrlInput) -> Result<o::GetQueueUrlOutput, Refusal> {
         if !self.engine.exists(&input.queue_name) {
-            return Err(SqsError::from(QueueError::NoSuchQueue(input.queue_name.clone())));
+            return Err(QueueError::NoSuchQueue(input.queue_name.clone()).into());
         }
         Ok(o::GetQueueUrlOutput {
             queue_url: Some(queue_url(&self.base_url, &input.queue_name)),
         })
     }
 
-    fn list_queues(&self, input: &i::ListQueuesInput) -> Result<o::ListQueuesOutput, SqsError> {
+    fn list_queues(&self, input: &i::ListQueuesInput) -> Result<o::ListQueuesOutput, Refusal> {
         let max = input
             .max_results
             .map_or(LIST_MAX, |max| usize::try_from(max).unwrap_or(0));
         if !(1..=LIST_MAX).contains(&max) {
-            return Err(SqsError::invalid_parameter_value(
-                "MaxResults must be an integer between 1 and 1000.",
-            ));
+            return Err(SqsError::invalid_parameter_value("MaxResults must be an integer between 1 and 1000.").into());
         }
         let prefix = input.queue_name_prefix.as_deref().unwrap_or_default();
         let after = input.next_token.as_deref().unwrap_or_default();
@@ -212,15 +231,13 @@ impl Handler {
         Ok(o::ListQueuesOutput { queue_urls, next_token })
     }
 
-    fn get_attributes(&self, input: &i::GetQueueAttributesInput) -> Result<o::GetQueueAttributesOutput, SqsError> {
+    fn get_attributes(&self, input: &i::GetQueueAttributesInput) -> Result<o::GetQueueAttributesOutput, Refusal> {
         let wanted = &input.attribute_names;
         if let Some(unknown) = wanted
             .iter()
             .find(|name| t::QueueAttributeName::from_str_name(name).is_none())
         {
-            return Err(SqsError::from(QueueError::InvalidAttributeName {
-                name: unknown.clone(),
-            }));
+            return Err(QueueError::InvalidAttributeName { name: unknown.clone() }.into());
         }
         let all = self.engine.attributes(name(&input.queue_url)?)?;
         let every = wanted.iter().any(|name| name == "All");
@@ -231,13 +248,13 @@ impl Handler {
         Ok(o::GetQueueAttributesOutput { attributes })
     }
 
-    fn set_attributes(&self, input: i::SetQueueAttributesInput) -> Result<o::SetQueueAttributesOutput, SqsError> {
+    fn set_attributes(&self, input: i::SetQueueAttributesInput) -> Result<o::SetQueueAttributesOutput, Refusal> {
         let wanted: Attributes = input.attributes.into_iter().collect();
         self.engine.set_attributes(name(&input.queue_url)?, &wanted)?;
         Ok(o::SetQueueAttributesOutput {})
     }
 
-    fn send(&self, input: i::SendMessageInput) -> Result<o::SendMessageOutput, SqsError> {
+    fn send(&self, input: i::SendMessageInput) -> Result<o::SendMessageOutput, Refusal> {
         let queue = name(&input.queue_url)?.to_owned();
         let new = new_message(
             input.message_body,
@@ -254,7 +271,7 @@ impl Handler {
         })
     }
 
-    fn send_batch(&self, input: i::SendMessageBatchInput) -> Result<o::SendMessageBatchOutput, SqsError> {
+    fn send_batch(&self, input: i::SendMessageBatchInput) -> Result<o::SendMessageBatchOutput, Refusal> {
         let queue = name(&input.queue_url)?.to_owned();
         check_batch_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
         let (ids, batch): (Vec<String>, Vec<NewMessage>) = input
@@ -294,7 +311,7 @@ impl Handler {
         Ok(output)
     }
 
-    async fn receive(&self, input: i::ReceiveMessageInput) -> Result<o::ReceiveMessageOutput, SqsError> {
+    async fn receive(&self, input: i::ReceiveMessageInput) -> Result<o::ReceiveMessageOutput, Refusal> {
         let max = input
             .max_number_of_messages
             .map_or(1, |max| usize::try_from(max).unwrap_or(0));
@@ -316,7 +333,7 @@ impl Handler {
         })
     }
 
-    fn delete_batch(&self, input: &i::DeleteMessageBatchInput) -> Result<o::DeleteMessageBatchOutput, SqsError> {
+    fn delete_batch(&self, input: &i::DeleteMessageBatchInput) -> Result<o::DeleteMessageBatchOutput, Refusal> {
         let queue = self.existing(&input.queue_url)?;
         check_batch_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
         let mut output = o::DeleteMessageBatchOutput::default();
@@ -334,7 +351,7 @@ impl Handler {
     fn change_visibility_batch(
         &self,
         input: &i::ChangeMessageVisibilityBatchInput,
-    ) -> Result<o::ChangeMessageVisibilityBatchOutput, SqsError> {
+    ) -> Result<o::ChangeMessageVisibilityBatchOutput, Refusal> {
         let queue = self.existing(&input.queue_url)?;
         check_batch_ids(input.entries.iter().map(|entry| entry.id.as_str()))?;
         let mut output = o::ChangeMessageVisibilityBatchOutput::default();
@@ -354,31 +371,32 @@ impl Handler {
         Ok(output)
     }
 
-    fn existing<'a>(&self, queue_url: &'a str) -> Result<&'a str, SqsError> {
+    fn existing<'a>(&self, queue_url: &'a str) -> Result<&'a str, Refusal> {
         let name = name(queue_url)?;
         if self.engine.exists(name) {
             Ok(name)
         } else {
-            Err(SqsError::from(QueueError::NoSuchQueue(name.to_owned())))
+            Err(QueueError::NoSuchQueue(name.to_owned()).into())
         }
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, SqsError> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let read = serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => SqsError::missing_parameter(format!("The request is not valid: {error}")),
         _ => SqsError::invalid_parameter_value("The request is not JSON."),
-    })
+    });
+    Ok(read?)
 }
 
 /// The queue a URL names: its last part. Host and account are not compared, so that any loopback name works.
-fn name(queue_url: &str) -> Result<&str, SqsError> {
+fn name(queue_url: &str) -> Result<&str, Refusal> {
     queue_url
         .rsplit('/')
         .next()
         .filter(|name| !name.is_empty())
-        .ok_or_else(|| SqsError::missing_parameter("The request must contain the parameter QueueUrl."))
+        .ok_or_else(|| QueueError::MissingParameter { name: "QueueUrl" }.into())
 }
 
 fn new_message(
@@ -443,11 +461,11 @@ fn names(wanted: &str, name: &str) -> bool {
 }
 
 fn failed_entry(id: String, error: QueueError) -> t::BatchResultErrorEntry {
-    let error = SqsError::from(error);
+    let refusal = Refusal::from(error);
     t::BatchResultErrorEntry {
         id,
-        sender_fault: error.code.is_sender_fault(),
-        code: error.code.error_type().to_owned(),
-        message: Some(error.message),
+        sender_fault: refusal.by_sender,
+        code: refusal.code.to_owned(),
+        message: Some(refusal.message),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     queue_attributes::{self as attributes, Attributes, QueueSettings, VISIBILITY_TIMEOUT_S_MAX},
     queue_engine::QueueCounts,
     queue_error::QueueError,
-    queue_message::{self as message, NewMessage, Receipt, Received, Sent},
+    queue_message::{self as message, BATCH_MAX, NewMessage, Receipt, Received, Sent},
     sqlite_file::{self, from_ms, uuid_shaped},
     virtual_clock::VirtualClock,
 };
@@ -33,6 +33,9 @@ const SCHEMA: &str = "
 
 /// A receive that keeps finding exhausted messages gives up after this many passes of ten; the next one goes on.
 const REDRIVE_PASSES_MAX: usize = 100;
+
+/// Messages of one queue that may be in flight (SQS developer guide, "Amazon SQS standard queue quotas", 2026).
+pub(crate) const IN_FLIGHT_MAX: i64 = 120_000;
 
 /// The open file, and the queues it holds.
 #[derive(Debug)]
@@ -56,6 +59,8 @@ pub(crate) struct Queue {
     pub(crate) created: i64,
     /// When its attributes were last set, in ms since the epoch.
     pub(crate) modified: i64,
+    /// No more messages than this are in flight. Only receives add to it; it is counted anew when it nears the limit.
+    pub(crate) in_flight_at_most: i64,
 }
 
 impl Store {
@@ -81,6 +86,7 @@ impl Store {
                     settings,
                     created: row.get(2)?,
                     modified: row.get(3)?,
+                    in_flight_at_most: IN_FLIGHT_MAX,
                 };
                 queues.insert(row.get(0)?, queue);
             }
@@ -181,6 +187,10 @@ impl Store {
         if !self.has_visible(name, now)? {
             return Ok(received);
         }
+        let max = max.min(self.room_in_flight(name, now)?);
+        if max == 0 {
+            return Err(QueueError::OverLimit);
+        }
         let transaction = self.db.transaction()?;
         transaction
             .prepare_cached("DELETE FROM messages WHERE queue = ?1 AND sent_ms <= ?2")?
@@ -224,7 +234,24 @@ impl Store {
             }
         }
         transaction.commit()?;
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.in_flight_at_most += i64::try_from(received.len()).unwrap_or(i64::MAX);
+        }
         Ok(received)
+    }
+
+    /// How many more messages may be in flight; not more than one receive gives out.
+    fn room_in_flight(&mut self, name: &str, now: i64) -> Result<usize, QueueError> {
+        let room = |in_flight: i64| usize::try_from(IN_FLIGHT_MAX - in_flight).unwrap_or(0).min(BATCH_MAX);
+        let at_most = self.queue(name)?.in_flight_at_most;
+        if room(at_most) == BATCH_MAX {
+            return Ok(BATCH_MAX);
+        }
+        let in_flight = self.counts(name, now)?.not_visible;
+        if let Some(queue) = self.queues.get_mut(name) {
+            queue.in_flight_at_most = in_flight;
+        }
+        Ok(room(in_flight))
     }
 
     /// Sets until when a received message is hidden.

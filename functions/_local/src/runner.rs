@@ -103,6 +103,17 @@ impl Machine {
         Ok(remaining)
     }
 
+    /// Whether something should run at this instant and does not yet; cheaper than naming it, with a hundred thousand
+    /// messages waiting.
+    fn is_waiting(&self) -> Result<bool, RunnerError> {
+        for queue in &self.consumed {
+            if self.engine.exists(queue) && self.engine.has_visible(queue)? {
+                return Ok(true);
+            }
+        }
+        Ok(!self.phones.idle()? || !self.scheduler.due_now().is_empty())
+    }
+
     /// The earliest time after now at which something is due.
     pub fn next_due(&self) -> Result<Option<DateTime<Utc>>, RunnerError> {
         Ok([
@@ -130,8 +141,8 @@ impl Machine {
         loop {
             let mut begins = self.activity.subscribe_begun();
             let begun = self.activity.begun();
-            let remaining = self.remaining()?;
-            if remaining.is_empty() && self.activity.count() == 0 && self.activity.begun() == begun {
+            let quiet = self.activity.count() == 0 && !self.is_waiting()?;
+            if quiet && self.activity.count() == 0 && self.activity.begun() == begun {
                 return Ok(begun);
             }
             if begun != last_begun {
@@ -141,11 +152,13 @@ impl Machine {
             if begun - begun_before > BEGUN_AT_ONE_INSTANT_MAX {
                 return Err(RunnerError::Endless {
                     begun: begun - begun_before,
-                    remaining,
+                    remaining: self.remaining()?,
                 });
             }
             if last_progress.elapsed() > STALL_MAX {
-                return Err(RunnerError::Stalled { remaining });
+                return Err(RunnerError::Stalled {
+                    remaining: self.remaining()?,
+                });
             }
             if self.activity.count() > 0 {
                 // Bounded, so that a stall is seen; woken at once in every other case.

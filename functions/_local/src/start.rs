@@ -98,6 +98,9 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let config = sdk_config(urls);
     create::table(&aws_sdk_dynamodb::Client::new(&config)).await?;
     create::queues(&aws_sdk_sqs::Client::new(&config)).await?;
+    if let Some(data) = &data {
+        data.note_made()?;
+    }
     let parts = AppParts {
         environment: functions_environment(&options.environment, &ports.places, secret.as_deref()),
         config,

@@ -1,4 +1,5 @@
-//! The one clock of the local machine: it flows with the system's time, or it stands still until it is stepped.
+//! The one clock of the local machine: it flows with the system's time or with tokio's, or it stands still until it is
+//! stepped.
 //!
 //! It knows nothing of what is due; the runner decides how far to step. It never goes backwards.
 
@@ -9,7 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// A clock shared by everything on the machine; clones show the same time.
 #[derive(Debug, Clone)]
@@ -36,6 +37,7 @@ impl fmt::Debug for Journal {
 #[derive(Debug, Clone, Copy)]
 enum Mode {
     Flowing { ahead: TimeDelta },
+    Simulated { start: DateTime<Utc>, since: Instant },
     Stepped { now: DateTime<Utc> },
 }
 
@@ -52,6 +54,13 @@ impl VirtualClock {
         Self::new(Mode::Flowing {
             ahead: TimeDelta::zero(),
         })
+    }
+
+    /// A clock that shows `start` now and flows with tokio's time, which a simulation pauses: then time jumps to the next
+    /// timer whenever nothing else is left to do.
+    pub fn simulated(start: DateTime<Utc>) -> Self {
+        let since = Instant::now();
+        Self::new(Mode::Simulated { start, since })
     }
 
     /// A clock that stands at `start` until [`Self::advance_to`].
@@ -97,6 +106,7 @@ impl VirtualClock {
             }
             match &mut *mode {
                 Mode::Flowing { ahead } => *ahead += time - now,
+                Mode::Simulated { start, .. } => *start += time - now,
                 Mode::Stepped { now } => *now = time,
             }
         }
@@ -128,10 +138,11 @@ impl VirtualClock {
                 Mode::Stepped { .. } => {
                     let _ = jumps.changed().await;
                 }
-                Mode::Flowing { .. } => {
+                Mode::Flowing { .. } | Mode::Simulated { .. } => {
                     let left = (time - now).to_std().unwrap_or(Duration::ZERO);
                     // A timer may fire a hair early by this clock; the loop looks again.
                     tokio::select! {
+                        biased;
                         () = tokio::time::sleep(left + TIMER_GRAIN) => {}
                         _ = jumps.changed() => {}
                     }
@@ -152,6 +163,7 @@ impl Mode {
     fn now(self) -> DateTime<Utc> {
         match self {
             Self::Flowing { ahead } => system_now() + ahead,
+            Self::Simulated { start, since } => start + TimeDelta::from_std(since.elapsed()).unwrap_or(TimeDelta::MAX),
             Self::Stepped { now } => now,
         }
     }

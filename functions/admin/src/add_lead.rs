@@ -168,6 +168,10 @@ fn custom(custom: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, 
     if custom.len() > CUSTOM_MAX {
         return Err(bad("custom", "there are more than 60 fields"));
     }
+    // DynamoDB takes no attribute without a name.
+    if custom.keys().any(|name| name.trim().is_empty()) {
+        return Err(bad("custom", "a field has no name"));
+    }
     if custom
         .iter()
         .any(|(name, value)| name.chars().count() > 64 || value.chars().count() > FIELD_MAX)

@@ -141,7 +141,7 @@ fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, P
 
 pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let after: Option<String> = cursor::read(caller.request.query().get("cursor"))?;
+    let after: Option<String> = cursor::read_key(caller.request.query().get("cursor"))?;
     let campaigns = caller
         .app
         .table

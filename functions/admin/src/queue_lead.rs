@@ -5,7 +5,7 @@
 
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Phone, Switches, gate};
+use redial_domain::{AttemptId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Phone, Switches, gate};
 use serde_json::json;
 
 use crate::request::{Caller, contended, unavailable};
@@ -46,7 +46,8 @@ async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Pro
         let lead = caller.lead(id).await?;
         check_phone(caller, &lead).await?;
         if lead.state == wish.target() || (wish == Wish::Resume && lead.state.waits()) {
-            return answer(&lead, false, &[]);
+            // Whoever asks again because the first answer was lost is promised the same.
+            return answer(&lead, false, &still_placing(caller, &lead, wish).await?);
         }
         wish.check(&lead)?;
         let now = app.clock.now();
@@ -70,17 +71,20 @@ async fn change(caller: &Caller<'_>, id: &str, wish: Wish) -> Result<Answer, Pro
             .await
             .map_err(|error| unavailable(&error))?
         {
-            let remaining = if wish == Wish::Resume {
-                Vec::new()
-            } else {
-                wait_for_phones(app, vec![lead.phone.clone()])
-                    .await
-                    .map_err(|error| unavailable(&error))?
-            };
-            return answer(&after, true, &remaining);
+            return answer(&after, true, &still_placing(caller, &lead, wish).await?);
         }
     }
     Err(contended("lead"))
+}
+
+/// Waits until nothing that was permitted before can still be placed to the lead's phone. Answers what remains.
+async fn still_placing(caller: &Caller<'_>, lead: &Lead, wish: Wish) -> Result<Vec<AttemptId>, Problem> {
+    if wish == Wish::Resume {
+        return Ok(Vec::new());
+    }
+    wait_for_phones(caller.app, vec![lead.phone.clone()])
+        .await
+        .map_err(|error| unavailable(&error))
 }
 
 impl Wish {
@@ -202,7 +206,7 @@ async fn check_phone(caller: &Caller<'_>, lead: &Lead) -> Result<(), Problem> {
     ))
 }
 
-fn answer(lead: &Lead, changed: bool, remaining: &[redial_domain::AttemptId]) -> Result<Answer, Problem> {
+fn answer(lead: &Lead, changed: bool, remaining: &[AttemptId]) -> Result<Answer, Problem> {
     Ok(Answer::json(
         200,
         &json!({

@@ -42,7 +42,9 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let query = caller.request.query();
     let filter = filter(caller).await?;
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let mut place: Option<Place> = cursor::read(query.get("cursor"))?;
+    let mut place: Option<Place> = cursor::read(query.get("cursor"), |place: &Place| {
+        place.k.as_deref().is_none_or(cursor::is_key)
+    })?;
     let now = app.clock.now();
     let settings = app
         .table

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::App;
+use redial_aws::accounts::Account;
 use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::keys;
 use redial_aws::leads::phone_and_campaign;
@@ -153,7 +154,13 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let mut total = Counts::default();
     let mut as_of = now;
     let mut openings = BTreeMap::new();
+    let mut accounts = BTreeMap::new();
     for campaign in &campaigns {
+        let provider = &campaign.voice.provider;
+        if !accounts.contains_key(provider) {
+            let account = app.table.account(provider).await.map_err(|error| unavailable(&error))?;
+            accounts.insert(provider.clone(), shown(&account, now));
+        }
         let counts = count(app, campaign).await.map_err(|error| unavailable(&error))?;
         for (state, n) in &counts.states {
             *total.states.entry(state.clone()).or_default() += n;
@@ -201,10 +208,22 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
                 "redial_interval_minutes": interval,
                 "max_attempts": default.and_then(|campaign| campaign.attempts_total_max),
                 "next_opening": openings,
+                "provider_accounts": accounts,
             },
             "stats": stats,
         }),
     ))
+}
+
+/// How we stand with a provider: whether it takes calls, and whether it says what became of them.
+fn shown(account: &Account, now: DateTime<Utc>) -> Value {
+    let closed_until = account.closed_until.filter(|until| *until > now);
+    json!({
+        "closed_until": closed_until.map(|at| at.to_rfc3339()),
+        "closed_why": closed_until.and(account.closed_why.as_ref()),
+        "silent_since": account.silent_since.map(|at| at.to_rfc3339()),
+        "silent_why": account.silent_why,
+    })
 }
 
 /// The interval that holds when the ladder has been climbed.

@@ -104,7 +104,7 @@ pub(crate) async fn wait_for_all(caller: &Caller<'_>) -> Result<Vec<AttemptId>, 
 /// What people did with the switches and the config.
 pub(crate) async fn activities(caller: &Caller<'_>, of: &str) -> Result<Answer, Problem> {
     let limit = caller.number("limit", ACTIVITIES_DEFAULT, ACTIVITIES_MAX)?;
-    let before: Option<String> = cursor::read(caller.request.query().get("cursor"))?;
+    let before: Option<String> = cursor::read_key(caller.request.query().get("cursor"))?;
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
     let found = caller
         .app

@@ -6,6 +6,10 @@ use redial_aws::web::{Problem, Request};
 use redial_domain::{Actor, Campaign, CampaignId, Lead, Permission};
 use serde::de::DeserializeOwned;
 
+/// A CRM's id has at most 500 characters of up to 4 bytes. DynamoDB takes 2,048 bytes as the key of an index, and what is
+/// longer would be an error of the table.
+const LEAD_ID_BYTES_MAX: usize = 2_000;
+
 /// A request whose sender is known.
 pub(crate) struct Caller<'a> {
     pub(crate) app: &'a App,
@@ -87,12 +91,12 @@ impl Caller<'_> {
     /// A lead by our id or a CRM's.
     pub(crate) async fn lead(&self, id: &str) -> Result<Lead, Problem> {
         let now = self.app.clock.now();
-        let found = self
-            .app
-            .table
-            .find_lead(id, now)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let found = if id.len() > LEAD_ID_BYTES_MAX {
+            None
+        } else {
+            let found = self.app.table.find_lead(id, now).await;
+            found.map_err(|error| unavailable(&error))?
+        };
         found.ok_or_else(|| {
             let id: String = id.chars().take(64).collect();
             Problem::new(

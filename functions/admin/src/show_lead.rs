@@ -20,8 +20,8 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let app = caller.app;
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     let query = caller.request.query();
-    let attempts_before: Option<String> = cursor::read(query.get("attempts_cursor"))?;
-    let activities_before: Option<String> = cursor::read(query.get("activities_cursor"))?;
+    let attempts_before: Option<String> = cursor::read_key(query.get("attempts_cursor"))?;
+    let activities_before: Option<String> = cursor::read_key(query.get("activities_cursor"))?;
     let lead = caller.lead(id).await?;
     let campaign = caller.campaign(lead.campaign.as_str()).await?;
     let table = &app.table;
@@ -30,6 +30,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let ledger = table.ledger(&lead.phone).await.map_err(failed)?;
     let reading = table.switches(&lead.campaign, &lead.phone).await.map_err(failed)?;
     let settings = table.settings().await.map_err(failed)?.unwrap_or_default();
+    let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
     let claimed = Claimed::of(app, &campaign).await.map_err(failed)?;
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
     let attempts = table
@@ -53,7 +54,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         ledger: &ledger,
         campaign: &campaign,
         switches,
-        account_closed_until: None,
+        account_closed_until: account.closed_until,
         now,
     };
     let may_be_called = match gate(&input) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use lambda_runtime::Error;
 use redial_aws::App;
-use redial_telephony::bland::{ApiKey, BlandClient};
+use redial_telephony::bland::{self, BlandClient};
 use serde_json::{Value, json};
 
 use crate::place_call::Dialer;
@@ -26,23 +26,25 @@ impl Handler {
     /// # Errors
     /// When there is no key, or Secrets Manager does not answer.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let key = app
-            .secret("BLAND_API_KEY")
-            .await?
+        let (key, base) = (
+            app.secret("BLAND_API_KEY").await?,
+            app.environment.get("BLAND_BASE_URL"),
+        );
+        let bland = bland::client(key, base, PLACE_TIMEOUT)?
             .ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
-        let base = app
-            .environment
-            .get("BLAND_BASE_URL")
-            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
-        let bland = BlandClient::new(&base, &ApiKey::new(&key), PLACE_TIMEOUT)?;
+        Ok(Self::with_client(app, bland))
+    }
+
+    /// The function with a client of its own.
+    pub fn with_client(app: App, bland: BlandClient) -> Self {
         let webhook_url = app
             .environment
             .get("REDIAL_WEBHOOK_BASE_URL")
             .map(|base| format!("{}/webhooks/bland", base.trim_end_matches('/')));
-        Ok(Self {
+        Self {
             dialer: Dialer::new(app.clone(), bland, webhook_url),
             app,
-        })
+        }
     }
 
     /// Dials a batch. Calls are independent; a message comes again only when nothing was reserved for it.

@@ -8,21 +8,23 @@
 //! line and the start are given back. Anything else: the line stays locked and the start counted, until reconcile has
 //! asked the provider. A message that comes again never calls again.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redial_aws::App;
 use redial_aws::ledgers::Reserved;
 use redial_aws::messages::{self, CallMessage, DialMessage, MessageError, Report};
 use redial_aws::queues::QueueError;
-use redial_aws::slots::{CLOCK_MARGIN, Token};
+use redial_aws::slots::CLOCK_MARGIN;
 use redial_aws::table::TableError;
+use redial_aws::{App, WrongClock};
 use redial_domain::{
     CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
     GateInput, InFlight, Lead, LeadState, Ledger, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION,
     WaitReason, gate,
 };
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
+use tokio::time::Instant;
 
 /// From reservation to the provider's door; measured on the monotonic clock, for a function may be frozen in between.
 const PLACE_BY: Duration = Duration::from_secs(10);
@@ -30,8 +32,6 @@ const PLACE_BY: Duration = Duration::from_secs(10);
 const PERMISSION: Duration = Duration::from_secs(3);
 /// An attempt without a call id is asked about after this long: the function's own time is over by then.
 const PLACING_LEASE: TimeDelta = TimeDelta::minutes(2);
-/// Beyond the longest call: ringing, and the provider's work before its webhook (up to a minute).
-const LEASE_MARGIN: TimeDelta = TimeDelta::minutes(10);
 /// A provider that says 429 without saying how long is left alone for this long.
 const RATE_LIMIT_PAUSE_S: u32 = 15;
 /// An account without money or with a bad key is tried again after this long.
@@ -82,6 +82,8 @@ pub(crate) enum DialError {
     Message(#[from] MessageError),
     #[error(transparent)]
     Queue(#[from] QueueError),
+    #[error(transparent)]
+    Clock(#[from] WrongClock),
 }
 
 #[derive(Debug, Clone)]
@@ -114,6 +116,7 @@ impl Dialer {
         let now = self.app.clock.now();
         // The ledger first: whatever changes the lead so that it must not be called moves the ledger's `seq` too.
         let ledger = self.app.table.ledger(&message.phone).await?;
+        self.app.clock.check()?;
         // INVARIANT: what is in flight keeps its token, or reconcile would never find it. So before anything is let go.
         if ledger.holds(&message.attempt) {
             return Ok(Dialed::NotOurs);
@@ -191,6 +194,11 @@ impl Dialer {
             provider: campaign.voice.provider.clone(),
             call_id: None,
             empty_look_at: None,
+            max_duration_min: Some(campaign.voice.max_duration_min),
+            started_at: None,
+            stop_asked_at: None,
+            stopped_at: None,
+            told: BTreeSet::new(),
         }
     }
 
@@ -223,7 +231,7 @@ impl Dialer {
         let placed = self.bland.place(&self.request(held, campaign, profile)).await;
         match placed {
             Placed::Accepted(call) => {
-                self.note_placed(held, campaign, &call).await;
+                self.note_placed(held, &call).await;
                 Ok(Dialed::Placed)
             }
             Placed::Ambiguous { why } => {
@@ -273,9 +281,8 @@ impl Dialer {
         }
     }
 
-    async fn note_placed(&self, held: &Reservation<'_>, campaign: &Campaign, call: &CallId) {
-        let longest = TimeDelta::minutes(i64::from(campaign.voice.max_duration_min)) + LEASE_MARGIN;
-        let lease_until = held.inflight.reserved_at + longest;
+    async fn note_placed(&self, held: &Reservation<'_>, call: &CallId) {
+        let lease_until = held.inflight.over_by(held.inflight.reserved_at);
         // Not noted is not lost: the webhook carries our id, and reconcile finds the call by it.
         if let Err(error) = self
             .app
@@ -407,19 +414,25 @@ impl Dialer {
         }
     }
 
+    /// Looks once more: the same message, delivered twice at a time, may have been dialed by the other one meanwhile.
     async fn let_go(&self, message: &DialMessage, why: Dialed) -> Result<Dialed, DialError> {
+        if self.app.table.ledger(&message.phone).await?.holds(&message.attempt) {
+            return Ok(Dialed::NotOurs);
+        }
         self.free_token(message).await?;
         Ok(why)
     }
 
     async fn free_token(&self, message: &DialMessage) -> Result<(), TableError> {
-        let token = Token {
-            attempt: message.attempt.clone(),
-            claim_until: message.claim_until,
-        };
         self.app
             .table
-            .free_token(&message.owner, message.shard, message.slot, &message.phone, &token)
+            .free_token(
+                &message.owner,
+                message.shard,
+                message.slot,
+                &message.phone,
+                &message.attempt,
+            )
             .await
     }
 

@@ -133,6 +133,7 @@ fn learn(case: &Case<'_>, rules: Option<&RuleSet>, before: &Attempt, lead: Optio
         // Outcome and disposition stay: what is there is the condition; what becomes of it is beside it.
         attempt: Attempt {
             talk_s: before.talk_s.or(facts.talk_s),
+            call_id: before.call_id.clone().or_else(|| case.event.call_id.clone()),
             ..before.clone()
         },
         enrichment: Enrichment {

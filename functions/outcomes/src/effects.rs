@@ -6,6 +6,7 @@
 use redial_aws::App;
 use redial_aws::attempts::StoredAttempt;
 use redial_aws::bus::Happened;
+use redial_aws::slots::place;
 use redial_domain::{AttemptId, Campaign, CampaignId, LeadId, Owner, Phone, StatusName, StopScope};
 
 use crate::apply_outcome::ApplyError;
@@ -30,14 +31,12 @@ pub(crate) struct News<'a> {
 
 /// Frees the slot of an attempt, if the attempt still has it.
 pub(crate) async fn free_slot(app: &App, held: &HeldSlot<'_>) -> Result<(), ApplyError> {
-    let place = held
-        .slot
-        .split_once('/')
-        .and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
-    let Some((shard, n)) = place else { return Ok(()) };
+    let Some((shard, n)) = place(held.slot) else {
+        return Ok(());
+    };
     Ok(app
         .table
-        .free_attempt(held.owner, shard, n, held.phone, held.attempt)
+        .free_token(held.owner, shard, n, held.phone, held.attempt)
         .await?)
 }
 

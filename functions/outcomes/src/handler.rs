@@ -6,7 +6,7 @@ use futures::future::join_all;
 use lambda_runtime::Error;
 use redial_aws::App;
 use redial_aws::setup::ensure_defaults;
-use redial_telephony::bland::{ApiKey, BlandClient};
+use redial_telephony::bland::{self, BlandClient};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -29,19 +29,21 @@ impl Handler {
     /// # Errors
     /// When Secrets Manager does not answer, or the provider's address is none.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let base = app
-            .environment
-            .get("BLAND_BASE_URL")
-            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
-        let bland = match app.secret("BLAND_API_KEY").await? {
-            Some(key) => Some(BlandClient::new(&base, &ApiKey::new(&key), ASK_TIMEOUT)?),
-            None => None,
-        };
-        Ok(Self {
+        let (key, base) = (
+            app.secret("BLAND_API_KEY").await?,
+            app.environment.get("BLAND_BASE_URL"),
+        );
+        let bland = bland::client(key, base, ASK_TIMEOUT)?;
+        Ok(Self::with_client(app, bland))
+    }
+
+    /// The function with a client of its own.
+    pub fn with_client(app: App, bland: Option<BlandClient>) -> Self {
+        Self {
             applier: Applier::new(app.clone(), bland),
             app,
             ready: std::sync::Arc::default(),
-        })
+        }
     }
 
     /// Applies a batch. Messages are independent; those that failed come again.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use lambda_runtime::Error;
 use redial_aws::App;
 use redial_aws::setup::ensure_defaults;
-use redial_telephony::bland::{ApiKey, BlandClient};
-use serde_json::{Value, json};
+use redial_telephony::bland::{self, BlandClient};
+use serde_json::Value;
 
 use crate::ask_provider::Asker;
 
@@ -26,19 +26,21 @@ impl Handler {
     /// # Errors
     /// When there is no key, or Secrets Manager does not answer.
     pub async fn new(app: App) -> Result<Self, Error> {
-        let key = app
-            .secret("BLAND_API_KEY")
-            .await?
-            .ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
-        let base = app
-            .environment
-            .get("BLAND_BASE_URL")
-            .unwrap_or_else(|| BlandClient::BASE_URL.to_owned());
-        let bland = BlandClient::new(&base, &ApiKey::new(&key), ASK_TIMEOUT)?;
-        Ok(Self {
+        let (key, base) = (
+            app.secret("BLAND_API_KEY").await?,
+            app.environment.get("BLAND_BASE_URL"),
+        );
+        let bland =
+            bland::client(key, base, ASK_TIMEOUT)?.ok_or("failed to start: set BLAND_API_KEY or BLAND_API_KEY_ARN")?;
+        Ok(Self::with_client(app, bland))
+    }
+
+    /// The function with a client of its own.
+    pub fn with_client(app: App, bland: BlandClient) -> Self {
+        Self {
             asker: Asker::new(app.clone(), bland),
             app,
-        })
+        }
     }
 
     /// Looks once through everything that is in flight.
@@ -47,9 +49,8 @@ impl Handler {
     /// When the table cannot be read; the next run starts again.
     pub async fn handle(&self, _event: Value) -> Result<Value, Error> {
         ensure_defaults(&self.app).await?;
+        self.app.clock.check()?;
         let asked = self.asker.look_at_all().await?;
-        Ok(
-            json!({"looked_at": asked.looked_at, "reported": asked.reported, "extended": asked.extended, "lost": asked.lost, "stopped": asked.stopped}),
-        )
+        Ok(serde_json::to_value(asked)?)
     }
 }

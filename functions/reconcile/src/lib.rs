@@ -1,6 +1,11 @@
 //! Finds what was lost and asks the provider.
 
 mod ask_provider;
+mod candidate;
 mod handler;
+mod history;
+mod in_flight;
+mod questions;
+mod verdict;
 
 pub use handler::Handler;

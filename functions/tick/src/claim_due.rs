@@ -13,11 +13,11 @@ use redial_aws::claim::{ClaimError, claim};
 use redial_aws::keys;
 use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
 use redial_aws::messages::TickMessage;
-use redial_aws::slots::{CLOCK_MARGIN, SlotItem, Token};
+use redial_aws::slots::SlotItem;
 use redial_aws::table::{Key, text};
 use redial_domain::{
-    Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Ledger, Owner, SCHEMA_VERSION,
-    Switches, WaitReason, gate,
+    Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
+    WaitReason, gate,
 };
 
 /// Most keys read from a lane at once: enough for four slot items, one read unit or two.
@@ -47,6 +47,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     let Some(campaign) = app.campaign(id, reading.campaign_version).await? else {
         return Ok(Looked::default());
     };
+    app.clock.check()?;
     let switches = reading.switches;
     let now = app.clock.now();
     let closed = !switches.enabled
@@ -164,32 +165,6 @@ impl Heads<'_> {
         self.slots.iter().map(|slot| slot.tokens.len()).sum()
     }
 
-    /// An overdue attempt of this campaign without a token gets it back, so that reconcile asks about it.
-    async fn keep_findable(&self, lead: &Lead, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), ClaimError> {
-        let Some(inflight) = &ledger.inflight else {
-            return Ok(());
-        };
-        let place = inflight
-            .slot
-            .split_once('/')
-            .and_then(|(shard, n)| Some((shard.parse().ok()?, n.parse().ok()?)));
-        let (true, Some((shard, n))) = (
-            inflight.lease_until < now && inflight.campaign == self.campaign.id,
-            place,
-        ) else {
-            return Ok(());
-        };
-        let token = Token {
-            attempt: inflight.id.clone(),
-            claim_until: inflight.lease_until,
-        };
-        Ok(self
-            .app
-            .table
-            .restore_token(&inflight.owner, shard, n, &lead.phone, &token)
-            .await?)
-    }
-
     async fn judge(&self, both: LeadAndLedger, found: &mut Found) -> Result<(), ClaimError> {
         let LeadAndLedger { lead, ledger } = both;
         let now = self.app.clock.now();
@@ -209,7 +184,10 @@ impl Heads<'_> {
                 ..
             } => {}
             refused => {
-                self.keep_findable(&lead, &ledger, now).await?;
+                // Whosever attempt it is: with its token reconcile finds it, asks about it, and the line is free again.
+                if let Some(overdue) = ledger.inflight.filter(|inflight| inflight.lease_until < now) {
+                    self.app.table.restore_token(&lead.phone, &overdue).await?;
+                }
                 if move_on(self.app, lead, &refused, now).await? {
                     found.moved += 1;
                 }
@@ -272,14 +250,16 @@ async fn free_ended_claims(
         let ended: Vec<_> = slot
             .tokens
             .iter()
-            .filter(|(_, token)| token.claim_until + CLOCK_MARGIN < now)
+            .filter(|(_, token)| token.has_ended(now))
             .map(|(phone, token)| (phone.clone(), token.clone()))
             .collect();
         for (phone, token) in ended {
             if app.table.ledger(&phone).await?.holds(&token.attempt) {
                 continue;
             }
-            app.table.free_token(owner, shard, slot.n, &phone, &token).await?;
+            app.table
+                .free_token(owner, shard, slot.n, &phone, &token.attempt)
+                .await?;
             slot.tokens.remove(&phone);
         }
     }

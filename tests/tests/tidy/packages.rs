@@ -18,6 +18,12 @@ const SHARED: [(&str, &[&str]); 4] = [
 /// Who may talk to AWS without asking `redial-aws`: the engines that stand in for it, and tests.
 const KNOWS_SDK: [&str; 3] = ["redial-aws", "redial-local", "redial-tests"];
 
+/// Packages that are workspaces of their own, and why.
+const APART: [(&str, &str); 1] = [(
+    "tests/fuzz",
+    "the fuzzer is built by a nightly compiler, with flags that nothing else is built with",
+)];
+
 #[test]
 fn a_plain_folder_of_functions_is_one_lambda_with_one_binary() {
     let expected: BTreeSet<String> = lambdas().iter().map(|name| format!("functions/{name}")).collect();
@@ -173,13 +179,20 @@ impl Manifest {
     }
 }
 
-/// All packages.
+/// All packages of the workspace.
 fn manifests() -> Vec<Manifest> {
     let paths = sources()
         .into_iter()
         .map(|source| source.path)
         .filter(|path| path.ends_with("/Cargo.toml"));
-    paths.map(|path| Manifest::read(&path)).collect()
+    let (apart, ours): (Vec<_>, Vec<_>) = paths
+        .map(|path| Manifest::read(&path))
+        .partition(|manifest| APART.iter().any(|(folder, _)| *folder == manifest.folder()));
+    assert!(
+        apart.len() == APART.len() && apart.iter().all(|manifest| manifest.table.contains_key("workspace")),
+        "these are workspaces of their own: {APART:?}"
+    );
+    ours
 }
 
 fn workspace_list(key: &str) -> BTreeSet<String> {

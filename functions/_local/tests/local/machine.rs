@@ -117,11 +117,17 @@ async fn what_succeeds_is_deleted_and_only_what_failed_comes_again_after_its_tim
 }
 
 #[tokio::test]
-async fn an_error_or_an_unknown_identifier_brings_the_whole_batch_again() {
+async fn an_error_or_an_answer_that_names_no_message_brings_the_whole_batch_again() {
     for answer in [
         (|_: &[Value]| Err("broken".to_owned())) as fn(&[Value]) -> Result<Value, String>,
         |_| Ok(json!({ "batchItemFailures": [{ "itemIdentifier": "nobody" }] })),
         |_| Ok(json!({ "batchItemFailures": [{ "itemIdentifier": "" }] })),
+        |_| Ok(json!({ "batchItemFailures": [{ "itemIdentifier": null }] })),
+        |records| Ok(json!({ "batchItemFailures": [{ "messageId": records[0]["messageId"] }] })),
+        |records| Ok(json!({ "batchItemFailures": [records[0]["messageId"]] })),
+        |records| Ok(json!({ "batchItemFailures": records[0]["messageId"] })),
+        |_| Ok(json!("{\"batchItemFailures\": []}")),
+        |_| Ok(json!([])),
         |_| panic!("as a bug would"),
     ] {
         let world = world().await;
@@ -130,6 +136,25 @@ async fn an_error_or_an_unknown_identifier_brings_the_whole_batch_again() {
         send(&world.machine.engine, "a");
         world.machine.advance(TimeDelta::seconds(125)).await.unwrap();
         assert_eq!(seen.lock().unwrap().len(), 3, "at 0, 60 and 120 seconds");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_names_no_failure_is_a_success() {
+    for answer in [
+        (|_: &[Value]| Ok(Value::Null)) as fn(&[Value]) -> Result<Value, String>,
+        |_| Ok(json!({})),
+        |_| Ok(json!({ "batchItemFailures": null })),
+        |_| Ok(json!({ "batchItemFailures": [] })),
+    ] {
+        let world = world().await;
+        let seen = Seen::default();
+        world.consume(recorder(&world, &seen, answer), 1);
+        send(&world.machine.engine, "a");
+        send(&world.machine.engine, "b");
+        world.machine.advance(TimeDelta::seconds(125)).await.unwrap();
+        assert_eq!(seen.lock().unwrap().len(), 2, "each once");
+        assert_eq!(world.machine.next_due().unwrap(), None);
     }
 }
 

@@ -6,6 +6,8 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_domain::{Campaign, CampaignId};
@@ -124,9 +126,10 @@ impl App {
             dial: environment.get("REDIAL_DIAL_QUEUE_URL"),
             tick: environment.get("REDIAL_TICK_QUEUE_URL"),
         };
+        let watched = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(ClockWatch(clock.clone()));
         Ok(Self {
             table: Table::new(
-                aws_sdk_dynamodb::Client::new(&config),
+                aws_sdk_dynamodb::Client::from_conf(watched.build()),
                 environment.need("REDIAL_TABLE")?,
             ),
             queues: Queues::new(aws_sdk_sqs::Client::new(&config), urls),
@@ -183,6 +186,29 @@ impl App {
     /// When the table cannot be reached.
     pub async fn campaign(&self, id: &CampaignId, at_least: u64) -> Result<Option<Arc<Campaign>>, TableError> {
         self.campaigns.get(&self.table, id, at_least, self.clock.now()).await
+    }
+}
+
+/// Holds this machine's clock against the `Date` of each of the table's answers.
+#[derive(Debug)]
+struct ClockWatch(Clock);
+
+impl Intercept for ClockWatch {
+    fn name(&self) -> &'static str {
+        "ClockWatch"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let date = context.response().headers().get("date");
+        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
+            self.0.compare(date.to_utc());
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,6 @@
 //! The switches of everything and of each campaign are kept in eight copies, written together in one transaction and
 //! read one at a time, so that no partition is hot and no call is placed on an old reading.
 
-use chrono::{DateTime, Utc};
 use redial_domain::{Campaign, CampaignId, CampaignStatus, Phone, Settings, Switches};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +12,8 @@ use crate::table::{Change, Key, Query, Table, TableError, read};
 
 /// Campaigns of one deployment that are listed in one go.
 pub const CAMPAIGNS_MAX: usize = 1_000;
+/// Pages that they come in: DynamoDB ends one at a megabyte, and one campaign may fill 400 KB.
+const PAGES_MAX: usize = 500;
 
 /// What one gate copy of everything says.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -151,15 +152,29 @@ impl Table {
             .map_or(Ok(None), |item| read(item).map(Some))
     }
 
-    /// Campaigns by id, after a given one.
+    /// Campaigns by id, after a given one, at most `limit`.
     ///
     /// # Errors
     /// When they cannot be read.
     pub async fn campaigns(&self, after: Option<&str>, limit: usize) -> Result<Vec<Campaign>, TableError> {
         let from = after.map_or_else(|| "\u{1}".to_owned(), |id| format!("{id}\u{0}"));
-        let limit = i32::try_from(limit.min(CAMPAIGNS_MAX)).unwrap_or(i32::MAX);
-        let query = Query::table(keys::CAMPAIGNS, limit).range("#range >= :from", vec![(":from", from)]);
-        self.query(&query, None).await?.items.into_iter().map(read).collect()
+        let limit = limit.min(CAMPAIGNS_MAX);
+        let size = i32::try_from(limit).unwrap_or(i32::MAX);
+        let query = Query::table(keys::CAMPAIGNS, size).range("#range >= :from", vec![(":from", from)]);
+        let mut campaigns: Vec<Campaign> = Vec::new();
+        let mut next = None;
+        for _ in 0..PAGES_MAX {
+            let page = self.query(&query, next).await?;
+            for item in page.items {
+                campaigns.push(read(item)?);
+            }
+            next = page.next;
+            if next.is_none() || campaigns.len() >= limit {
+                break;
+            }
+        }
+        campaigns.truncate(limit);
+        Ok(campaigns)
     }
 
     /// Writes a new campaign, its gate copies and the activity. `false` when the id is taken.
@@ -201,58 +216,6 @@ impl Table {
             Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// When a provider account is closed until, if it is.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn account_closed_until(&self, provider: &str) -> Result<Option<DateTime<Utc>>, TableError> {
-        let item = self.get(&keys::account(provider), false).await?;
-        let until = item
-            .as_ref()
-            .and_then(|item| item.get("closed_until"))
-            .and_then(|v| v.as_n().ok())
-            .and_then(|n| n.parse().ok());
-        Ok(until.and_then(DateTime::from_timestamp_millis))
-    }
-
-    /// Closes a provider account until a time, with a reason for people. Never shortens a closing.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn close_account(&self, provider: &str, until: DateTime<Utc>, why: &str) -> Result<(), TableError> {
-        let change = Change::update(keys::account(provider), "SET #closed_until = :until, #why = :why")
-            .value(":until", until.timestamp_millis())
-            .value(":why", why)
-            .when("attribute_not_exists(#closed_until) OR #closed_until < :until");
-        self.ignoring_condition(change).await.map(|_| ())
-    }
-
-    /// Counts a failure of a provider account in the current minute and gives the count.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn count_account_error(&self, provider: &str, now: DateTime<Utc>) -> Result<u32, TableError> {
-        let minute = now.timestamp().div_euclid(60);
-        let again = Change::update(keys::account(provider), "ADD #errors :one")
-            .value(":one", 1)
-            .value(":m", minute)
-            .when("#minute = :m");
-        let item = match self.write(again).await {
-            Err(TableError::Condition(_)) => {
-                let first = Change::update(keys::account(provider), "SET #minute = :m, #errors = :one")
-                    .value(":one", 1)
-                    .value(":m", minute);
-                self.write(first).await?
-            }
-            other => other?,
-        };
-        Ok(item
-            .get("errors")
-            .and_then(|v| v.as_n().ok())
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(1))
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use redial_domain::{Campaign, Lead, Owner, SCHEMA_VERSION};
 
 use crate::app::App;
+use crate::clock::WrongClock;
 use crate::messages::DialMessage;
 use crate::queues::QueueError;
 use crate::slots::{CLAIM, SlotItem, Token};
@@ -24,6 +25,9 @@ pub enum ClaimError {
     /// The dial queue.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// This machine's clock.
+    #[error(transparent)]
+    Clock(#[from] WrongClock),
 }
 
 /// Claims as many of `leads`, in their order, as there are free slots, and sends them to the dial queue, spread over

@@ -1,38 +1,86 @@
 //! What time it is, and names that nobody has used: the two things a decision must not make up itself.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redial_domain::{AttemptId, LeadId, Nonce};
 use ulid::Ulid;
 
+/// A clock further away from the table's than this is wrong. NTP keeps a machine within milliseconds, the table's `Date`
+/// has whole seconds, and an answer is a second old at most: five are far outside all of it.
+pub const CLOCK_OFF_MAX: TimeDelta = TimeDelta::seconds(5);
+
 /// Tells the time. On AWS the machine's; on one machine a clock that can be set.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
+pub struct Clock {
+    tell: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// How far the table's clock was ahead at its last answer, in milliseconds; only for a clock that has to agree.
+    off_ms: Option<Arc<AtomicI64>>,
+}
 
 impl Clock {
-    /// The machine's clock.
+    /// The machine's clock. It has to agree with the table's.
     pub fn system() -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "this is the one place that reads the machine's clock"
         )]
-        Self(Arc::new(Utc::now))
+        Self::from_fn(Utc::now).held_against_the_tables()
     }
 
     /// Any other clock.
     pub fn from_fn(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        Self {
+            tell: Arc::new(now),
+            off_ms: None,
+        }
+    }
+
+    /// A clock that has to agree with the table's.
+    #[must_use]
+    pub fn held_against_the_tables(self) -> Self {
+        Self {
+            off_ms: Some(Arc::default()),
+            ..self
+        }
     }
 
     /// The time.
     pub fn now(&self) -> DateTime<Utc> {
-        (self.0)()
+        (self.tell)()
     }
+
+    /// The table said what time it is.
+    pub(crate) fn compare(&self, tables: DateTime<Utc>) {
+        if let Some(off_ms) = &self.off_ms {
+            off_ms.store((tables - self.now()).num_milliseconds(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this clock agrees with the table's, as of its last answer.
+    ///
+    /// # Errors
+    /// When it does not. Then nothing may be dialed, freed or given up: a clock that is fast ends other people's leases,
+    /// and one that is slow calls after closing.
+    pub fn check(&self) -> Result<(), WrongClock> {
+        let off_ms = self.off_ms.as_ref().map_or(0, |off_ms| off_ms.load(Ordering::Relaxed));
+        if TimeDelta::milliseconds(off_ms).abs() > CLOCK_OFF_MAX {
+            return Err(WrongClock { off_s: off_ms / 1_000 });
+        }
+        Ok(())
+    }
+}
+
+/// This machine's clock is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("failed to trust this machine's clock: the table's is {off_s} s ahead")]
+pub struct WrongClock {
+    off_s: i64,
 }
 
 impl fmt::Debug for Clock {

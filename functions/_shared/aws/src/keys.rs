@@ -103,6 +103,11 @@ pub fn account(provider: &str) -> Key {
     Key::new(format!("ACCOUNT#{provider}"), "META")
 }
 
+/// How far the search for tokens that were lost has come.
+pub fn token_search() -> Key {
+    Key::new("SEARCH", "TOKENS")
+}
+
 /// Which version of a rule set is in use.
 pub fn rules_active(set: &RuleSetName) -> Key {
     Key::new(format!("RULES#{set}"), "ACTIVE")

@@ -388,7 +388,11 @@ pub(crate) fn activity_change(phone: &Phone, activity: &Activity) -> Change {
 
 /// Whose item a key under `PHONE#` is.
 pub fn phone_and_campaign(key: &Key) -> Option<(Phone, CampaignId)> {
-    let phone = Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok()?;
     let (_, campaign) = key.sk.split_once('#')?;
-    Some((phone, CampaignId::parse(campaign).ok()?))
+    Some((phone_of(key)?, CampaignId::parse(campaign).ok()?))
+}
+
+/// The phone of a key under `PHONE#`.
+pub(crate) fn phone_of(key: &Key) -> Option<Phone> {
+    Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok()
 }

@@ -1,10 +1,13 @@
 //! The ledger of a phone: read, reserve, record, give back, mark.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
 use redial_domain::{AttemptId, CallId, InFlight, Ledger, Nonce, Phone, Placement, Start};
 
 use crate::keys;
-use crate::table::{Change, Item, Table, TableError, read};
+use crate::leads::{Activity, activity_change, phone_of};
+use crate::table::{Change, Item, Key, Table, TableError, read};
 
 /// What became of a reservation.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,27 @@ pub enum Reserved {
     ByEarlierDelivery,
     /// Something changed since the ledger was read, or the line is taken.
     Refused,
+}
+
+/// What a look at the provider found out about an attempt in flight. What is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Noted {
+    /// The next look comes after this.
+    pub lease_until: Option<DateTime<Utc>>,
+    /// The provider's name for the call.
+    pub call_id: Option<CallId>,
+    /// When it was picked up.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the provider first knew no such call; nothing inside forgets that.
+    pub empty_look_at: Option<Option<DateTime<Utc>>>,
+    /// When the provider was first asked to stop it.
+    pub stop_asked_at: Option<DateTime<Utc>>,
+    /// When the provider first said that it stopped it.
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// What is told to the lead's history now.
+    pub activities: Vec<Activity>,
+    /// Everything that it was ever told about the attempt, with that.
+    pub told: BTreeSet<String>,
 }
 
 /// Reads a ledger item; a phone that was never called has an empty one.
@@ -132,45 +156,72 @@ impl Table {
         read(self.write(change).await?)
     }
 
-    /// Gives an attempt that is still ringing or talking more time.
+    /// Notes what a look at the provider found out about an attempt, and tells its lead's history, together. `false`
+    /// when the attempt is over meanwhile; then nothing was noted.
     ///
     /// # Errors
     /// When the table cannot be reached.
-    pub async fn extend_lease(
-        &self,
-        phone: &Phone,
-        attempt: &AttemptId,
-        by: TimeDelta,
-        now: DateTime<Utc>,
-    ) -> Result<(), TableError> {
-        let change = Change::update(
-            keys::ledger(phone),
-            "SET #inflight.#lease_until = :l REMOVE #inflight.#empty_look_at",
-        )
-        .value(":l", (now + by).timestamp_millis())
-        .value(":a", attempt)
-        .when("#inflight.#id = :a");
-        self.ignoring_condition(change).await.map(|_| ())
+    pub async fn note_look(&self, phone: &Phone, attempt: &AttemptId, noted: &Noted) -> Result<bool, TableError> {
+        if *noted == Noted::default() {
+            return Ok(true);
+        }
+        let mut change = Change::update(keys::ledger(phone), "SET #sv = :sv")
+            .value(":sv", redial_domain::SCHEMA_VERSION)
+            .value(":a", attempt);
+        let mut condition = "#inflight.#id = :a".to_owned();
+        if let Some(call) = &noted.call_id {
+            change = change
+                .and("SET #inflight.#call_id = :c, #inflight.#st = :placed")
+                .value(":c", call)
+                .value(":placed", Placement::Placed);
+            condition.push_str(" AND (attribute_not_exists(#inflight.#call_id) OR #inflight.#call_id = :c)");
+        }
+        let times = [
+            ("lease_until", noted.lease_until),
+            ("started_at", noted.started_at),
+            ("empty_look_at", noted.empty_look_at.flatten()),
+            ("stop_asked_at", noted.stop_asked_at),
+            ("stopped_at", noted.stopped_at),
+        ];
+        for (name, at) in times.into_iter().filter_map(|(name, at)| Some((name, at?))) {
+            change = change
+                .and(&format!("SET #inflight.#{name} = :{name}"))
+                .value(&format!(":{name}"), at.timestamp_millis());
+        }
+        if noted.empty_look_at == Some(None) {
+            change = change.and("REMOVE #inflight.#empty_look_at");
+        }
+        let written = if noted.activities.is_empty() {
+            self.ignoring_condition(change.when(&condition)).await
+        } else {
+            let change = change.and("SET #inflight.#told = :told").value(":told", &noted.told);
+            let mut changes = vec![change.when(&condition)];
+            changes.extend(noted.activities.iter().map(|told| activity_change(phone, told)));
+            self.transact(changes).await.map(|()| true)
+        };
+        match written {
+            // Somebody else is writing the ledger now: most likely the outcome that ends the attempt.
+            Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
+            written => written,
+        }
     }
 
-    /// Notes that the provider knew of no such call at this time; a second such answer later makes the attempt lost.
+    /// Ledgers of several phones; those of phones that were never called are left out.
     ///
     /// # Errors
-    /// When the table cannot be reached.
-    pub async fn note_empty_look(
-        &self,
-        phone: &Phone,
-        attempt: &AttemptId,
-        now: DateTime<Utc>,
-    ) -> Result<(), TableError> {
-        let change = Change::update(
-            keys::ledger(phone),
-            "SET #inflight.#empty_look_at = if_not_exists(#inflight.#empty_look_at, :now)",
-        )
-        .value(":now", now.timestamp_millis())
-        .value(":a", attempt)
-        .when("#inflight.#id = :a");
-        self.ignoring_condition(change).await.map(|_| ())
+    /// When they cannot be read.
+    pub async fn ledgers(&self, phones: &[Phone], consistent: bool) -> Result<HashMap<Phone, Ledger>, TableError> {
+        let mut wanted: Vec<Key> = phones.iter().map(keys::ledger).collect();
+        wanted.sort_by(|a, b| a.pk.cmp(&b.pk));
+        wanted.dedup();
+        let items = self.batch_get(&wanted, consistent).await?;
+        let mut found = HashMap::with_capacity(items.len());
+        for item in items {
+            if let Some(phone) = Key::of(&item).as_ref().and_then(phone_of) {
+                found.insert(phone, read(item)?);
+            }
+        }
+        Ok(found)
     }
 
     /// A write whose failed condition means that there is nothing to do. Answers whether it was done.

@@ -3,6 +3,7 @@
 //! What is stored where is in [`keys`]; what is deployed in [`layout`]. The one writer of a lead's first claim is
 //! [`intake`], of every later one [`claim`].
 
+pub mod accounts;
 pub mod api_keys;
 pub mod app;
 pub mod attempts;
@@ -28,5 +29,5 @@ mod table_error;
 pub mod web;
 
 pub use app::{App, AppError, Environment, Metrics};
-pub use clock::{Clock, Ids};
+pub use clock::{Clock, Ids, WrongClock};
 pub use table::{Table, TableError};

@@ -90,7 +90,7 @@ impl Queues {
         for chunk in messages.chunks(BATCH_MAX) {
             let mut left = Vec::with_capacity(chunk.len());
             for (n, (message, delay_s)) in chunk.iter().enumerate() {
-                let body = serde_json::to_string(message).map_err(|error| failed(error.to_string()))?;
+                let body = body(message).map_err(|error| failed(error.to_string()))?;
                 let entry = SendMessageBatchRequestEntry::builder()
                     .id(n.to_string())
                     .message_body(body)
@@ -132,5 +132,26 @@ impl Queues {
             }
         }
         Ok(())
+    }
+}
+
+/// A message as JSON that the queue takes. SQS refuses U+FFFE and U+FFFF (API reference of SendMessage, 2026); JSON may
+/// hold them, and so may what a provider sends. Written as escapes they are the same text. Control characters are
+/// escaped in JSON anyway.
+fn body<T: Serialize>(message: &T) -> serde_json::Result<String> {
+    let json = serde_json::to_string(message)?;
+    Ok(json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_of_a_message_is_one_that_the_queue_takes_and_comes_back_as_it_was() {
+        let text = "\u{0}\u{1f}\"\\ \u{fffd}\u{fffe}\u{ffff}\u{10000}";
+        let body = body(&text).unwrap();
+        assert!(!body.contains(['\u{0}', '\u{1f}', '\u{fffe}', '\u{ffff}']), "{body}");
+        assert_eq!(serde_json::from_str::<String>(&body).unwrap(), text);
     }
 }

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, Region, Role, RuleSetName, Settings, Subject, Voice,
+    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, Region, RuleSetName, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -59,12 +59,8 @@ pub async fn ensure_defaults(app: &App) -> Result<(), SetupError> {
     campaign.check()?;
     // Slots first: a campaign without slots could not dial, slots without a campaign harm nobody.
     app.table.configure_slots(&campaign).await?;
-    let actor = Actor {
-        name: "system".to_owned(),
-        role: Role::SystemAdmin,
-    };
     app.table
-        .create_campaign(&campaign, &Activity::now(app, &actor, "created", None))
+        .create_campaign(&campaign, &Activity::now(app, &Actor::system(), "created", None))
         .await?;
     Ok(())
 }

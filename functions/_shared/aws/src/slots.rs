@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redial_domain::{AttemptId, Campaign, Owner, Phone};
+use redial_domain::{AttemptId, Campaign, InFlight, Owner, Phone};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
@@ -40,6 +40,11 @@ impl Token {
         format!("{}/{}", self.attempt, self.claim_until.timestamp())
     }
 
+    /// Whether the claim is over, by any machine's clock. What is in flight keeps its token all the same.
+    pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.claim_until + CLOCK_MARGIN < now
+    }
+
     fn parse(stored: &str) -> Option<Self> {
         let (attempt, until) = stored.split_once('/')?;
         let claim_until = DateTime::from_timestamp(until.parse().ok()?, 0)?;
@@ -48,6 +53,12 @@ impl Token {
             claim_until,
         })
     }
+}
+
+/// Shard and item from a place as attempts note it, `<shard>/<n>`.
+pub fn place(slot: &str) -> Option<(u32, u32)> {
+    let (shard, n) = slot.split_once('/')?;
+    Some((shard.parse().ok()?, n.parse().ok()?))
 }
 
 /// A slot item as it was read.
@@ -199,49 +210,11 @@ impl Table {
         self.ignoring_condition(change.when(&conditions.join(" AND "))).await
     }
 
-    /// Gives an attempt in flight its token back, should it have lost it: without one nobody would ask what became of it.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn restore_token(
-        &self,
-        owner: &Owner,
-        shard: u32,
-        n: u32,
-        phone: &Phone,
-        token: &Token,
-    ) -> Result<(), TableError> {
-        let change = Change::update(keys::slot(owner, shard, n), "SET #t.#p = :tok")
-            .name("#p", phone.as_str())
-            .value(":tok", token.stored())
-            .when("attribute_exists(#pk) AND attribute_not_exists(#t.#p)");
-        self.ignoring_condition(change).await.map(|_| ())
-    }
-
-    /// Frees a token. Does nothing when it is gone or another attempt's: freeing twice is safe.
+    /// Frees an attempt's token. Does nothing when it is gone or another attempt's: freeing twice is safe.
     ///
     /// # Errors
     /// When the table cannot be reached; the token then ends by itself.
     pub async fn free_token(
-        &self,
-        owner: &Owner,
-        shard: u32,
-        n: u32,
-        phone: &Phone,
-        token: &Token,
-    ) -> Result<(), TableError> {
-        let change = Change::update(keys::slot(owner, shard, n), "REMOVE #t.#p")
-            .name("#p", phone.as_str())
-            .value(":tok", token.stored())
-            .when("#t.#p = :tok");
-        self.ignoring_condition(change).await.map(|_| ())
-    }
-
-    /// Frees the token of an attempt whose claim's end is not known any more.
-    ///
-    /// # Errors
-    /// When the table cannot be reached; the token then ends by itself.
-    pub async fn free_attempt(
         &self,
         owner: &Owner,
         shard: u32,
@@ -254,6 +227,32 @@ impl Table {
             .value(":of", format!("{attempt}/"))
             .when("begins_with(#t.#p, :of)");
         self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Gives an attempt in flight its token back, should it have lost it: without one nobody would ask what became of
+    /// it. `false` when another attempt stands there, which ends first.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn restore_token(&self, phone: &Phone, inflight: &InFlight) -> Result<bool, TableError> {
+        let token = Token {
+            attempt: inflight.id.clone(),
+            claim_until: inflight.lease_until,
+        };
+        // Where it was; and should there be no such item any more, the first one, which every owner has.
+        for (shard, n) in place(&inflight.slot).into_iter().chain([(0, 0)]) {
+            let change = Change::update(keys::slot(&inflight.owner, shard, n), "SET #t.#p = :tok")
+                .name("#p", phone.as_str())
+                .value(":tok", token.stored())
+                .when("attribute_exists(#pk) AND attribute_not_exists(#t.#p)");
+            match self.write(change).await {
+                Ok(_) => return Ok(true),
+                Err(TableError::Condition(None)) => {}
+                Err(TableError::Condition(Some(_))) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     /// Notes that a second look at a shard is asked for. `false` when one already is.

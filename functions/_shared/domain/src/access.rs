@@ -76,6 +76,16 @@ pub struct Actor {
     pub role: Role,
 }
 
+impl Actor {
+    /// A job of ours.
+    pub fn system() -> Self {
+        Self {
+            name: "system".to_owned(),
+            role: Role::SystemAdmin,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

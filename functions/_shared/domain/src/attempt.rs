@@ -92,7 +92,7 @@ fn is_no_transfer(transfer: &Transfer) -> bool {
 pub enum AttemptEnd {
     /// The provider told us.
     Reported,
-    /// We asked, and the provider knows no such call.
+    /// We asked, and the provider knows no such call, or never tells the end of one that cannot last any more.
     Lost,
     /// The lead called us.
     Inbound,

@@ -25,6 +25,9 @@ const INTERVAL_MIN_MAX: u32 = 14 * 24 * 60;
 /// Most calls a minute: see [`MAX_CONCURRENT_CALLS_MAX`].
 const CALLS_PER_MINUTE_MAX: u32 = 6_000;
 
+/// Longest call that a campaign may ask for, in minutes: four times Bland's own default.
+pub const CALL_MIN_MAX: u32 = 120;
+
 /// Most queue shards; each is read by its own tick.
 const SHARDS_MAX: u32 = 16;
 
@@ -240,7 +243,13 @@ impl Campaign {
         }
         self.window.check()?;
         if self.window.next_open(self.updated_at, Self::CLOSING_MARGIN).is_none() {
-            return field("window", "with these days, hours and blackout dates it never opens in the next 400 days; calling hours must be longer than 5 minutes".to_owned());
+            let least_min = Self::CLOSING_MARGIN.num_minutes();
+            return field(
+                "window",
+                format!(
+                    "with these days, hours and blackout dates it never opens in the next 400 days; calling hours must be longer than {least_min} minutes"
+                ),
+            );
         }
         within(
             "max_concurrent_calls",
@@ -272,7 +281,7 @@ impl Campaign {
                 );
             }
         }
-        within("max_duration_min", self.voice.max_duration_min, 120)?;
+        within("max_duration_min", self.voice.max_duration_min, CALL_MIN_MAX)?;
         if self.voice.provider != "bland" {
             return field(
                 "voice.provider",
@@ -297,8 +306,9 @@ impl Campaign {
     }
 
     /// Accepted is not ringing: a provider's queue may hold a call for minutes (`facts`: a call id is only queue
-    /// acceptance). The gate closes this long before the window does.
-    pub const CLOSING_MARGIN: TimeDelta = TimeDelta::minutes(5);
+    /// acceptance). The gate closes this long before the window does, so that reconcile, which comes every five minutes
+    /// and may be a minute late, sees each call once more before the closing, and each had a minute to ring by then.
+    pub const CLOSING_MARGIN: TimeDelta = TimeDelta::minutes(7);
 
     /// Parts of the queue for a campaign with this many calls at once. One index partition takes 500 cycles a second;
     /// 400 calls at once of 40 s are 10 a second, so only the largest need more, and imports of over 50,000.

@@ -382,6 +382,11 @@ pub(crate) mod tests {
             provider: "bland".into(),
             call_id: None,
             empty_look_at: None,
+            max_duration_min: None,
+            started_at: None,
+            stop_asked_at: None,
+            stopped_at: None,
+            told: BTreeSet::new(),
         }
     }
 

@@ -4,18 +4,22 @@
 //! each derives its own count. `seq` moves with everything that can make a call wrong, so that a dialer that decided
 //! on an older picture loses its conditional write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, CallId, CampaignId, LeadId, Nonce, Owner, Subject, Window};
+use crate::next_step::whole_seconds_up;
+use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Subject, Window};
 
 /// Start times kept. More than this in [`STARTS_KEPT_H`] hours and the phone is closed: no business cap is near it.
 pub const STARTS_MAX: usize = 64;
 
 /// How long a start counts: a rolling 24 hours, or a local day that another zone's day overlaps.
 const STARTS_KEPT_H: i64 = 48;
+
+/// Beyond the longest call: ringing, and the provider's work before its webhook (up to a minute).
+const OVER_MARGIN: TimeDelta = TimeDelta::minutes(10);
 
 /// What is known about one phone, over all leads and campaigns.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -75,7 +79,7 @@ pub struct SubjectStop {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Start {
-    /// When the line was reserved, in whole seconds.
+    /// When the line was reserved, in whole seconds, rounded up: a gap counted from it is never too short.
     pub at: DateTime<Utc>,
     /// What the call was about.
     pub subject: Subject,
@@ -120,6 +124,41 @@ pub struct InFlight {
         skip_serializing_if = "Option::is_none"
     )]
     pub empty_look_at: Option<DateTime<Utc>>,
+    /// Longest call in minutes, as the provider is told. What an older build reserved has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_min: Option<u32>,
+    /// When it was picked up, if the provider said so when it was asked.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the provider was first asked to stop it.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub stop_asked_at: Option<DateTime<Utc>>,
+    /// When the provider first said that it stopped it.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// What the lead's history says about it already: each thing once.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<String>,
+}
+
+impl InFlight {
+    /// When a call is over and reported, if it is picked up at `start`: the provider ends it by the longest duration.
+    pub fn over_by(&self, start: DateTime<Utc>) -> DateTime<Utc> {
+        let longest_min = self.max_duration_min.unwrap_or(CALL_MIN_MAX);
+        start + TimeDelta::minutes(i64::from(longest_min)) + OVER_MARGIN
+    }
 }
 
 /// How far an attempt in flight came.
@@ -157,7 +196,7 @@ impl Ledger {
     pub fn starts_with(&self, now: DateTime<Utc>, subject: &Subject) -> Vec<Start> {
         let mut starts = self.live_starts(now);
         starts.push(Start {
-            at: whole_seconds(now),
+            at: whole_seconds_up(now),
             subject: subject.clone(),
         });
         starts
@@ -165,7 +204,7 @@ impl Ledger {
 
     /// The starts to store when the one of an attempt is given back: the one at its reservation.
     pub fn starts_without(&self, reserved_at: DateTime<Utc>) -> Vec<Start> {
-        let given_back = whole_seconds(reserved_at);
+        let given_back = whole_seconds_up(reserved_at);
         let mut starts = self.starts.clone();
         if let Some(place) = starts.iter().rposition(|start| start.at == given_back) {
             starts.remove(place);
@@ -183,10 +222,6 @@ impl Ledger {
     pub fn holds(&self, attempt: &AttemptId) -> bool {
         self.inflight.as_ref().is_some_and(|inflight| inflight.id == *attempt)
     }
-}
-
-fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at)
 }
 
 impl TryFrom<String> for Start {
@@ -251,10 +286,19 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_never_noted_earlier_than_it_was() {
+        let subject = Subject::parse("general").unwrap();
+        for (started, noted) in [("10:00:00Z", "10:00:00Z"), ("10:00:00.050Z", "10:00:01Z")] {
+            let starts = Ledger::default().starts_with(at(&format!("2026-11-20T{started}")), &subject);
+            assert_eq!(starts[0].at, at(&format!("2026-11-20T{noted}")));
+        }
+    }
+
+    #[test]
     fn a_start_given_back_takes_only_itself() {
         let subject = Subject::parse("general").unwrap();
         let mut ledger = Ledger::default();
-        for t in ["2026-11-20T10:00:00Z", "2026-11-20T10:05:00Z"] {
+        for t in ["2026-11-20T10:00:00.700Z", "2026-11-20T10:05:00Z"] {
             ledger.starts = ledger.starts_with(at(t), &subject);
         }
         let left = ledger.starts_without(at("2026-11-20T10:00:00.700Z"));

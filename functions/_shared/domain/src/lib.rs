@@ -23,7 +23,8 @@ mod words;
 pub use access::{Actor, Permission, Role};
 pub use attempt::{Attempt, AttemptEnd, DELIVERIES_MAX, Decision, Enrichment, enrich};
 pub use campaign::{
-    CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX, Voice,
+    CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX,
+    Voice,
 };
 pub use event::{
     CallEvent, Direction, EventKind, Facts, FailureClass, Leg, MAX_TRANSCRIPT_LINES, OurMetadata, Side, TranscriptLine,

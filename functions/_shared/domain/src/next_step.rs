@@ -191,8 +191,8 @@ fn stop_scope(event: &CallEvent, answer: &RuleAnswer) -> Option<StopScope> {
     answer.stop.as_ref().map(|wish| wish.scope)
 }
 
-/// The queue keeps whole seconds; rounding up never dials early.
-fn whole_seconds_up(at: DateTime<Utc>) -> DateTime<Utc> {
+/// Queue and ledger keep whole seconds; rounding up never dials early.
+pub(crate) fn whole_seconds_up(at: DateTime<Utc>) -> DateTime<Utc> {
     let down = at.trunc_subsecs(0);
     if down < at { down + TimeDelta::seconds(1) } else { at }
 }

@@ -61,8 +61,12 @@ impl LocalTime {
 
     /// A time of day from hours and minutes, or nothing when there is no such time.
     pub const fn new(hour: u16, minute: u16) -> Option<Self> {
+        // Looked at first: a body may name any hour, and 65,535 of them are more minutes than fit.
+        if minute >= 60 || hour > 24 {
+            return None;
+        }
         let total = hour * 60 + minute;
-        if minute < 60 && hour <= 24 && total <= Self::DAY_MIN {
+        if total <= Self::DAY_MIN {
             Some(Self(total))
         } else {
             None
@@ -347,6 +351,7 @@ mod tests {
 
     #[test]
     fn times_of_day_are_read_strictly() {
+        assert_eq!(LocalTime::new(u16::MAX, 0), None);
         for (raw, ok) in [
             ("09:30", true),
             ("9:05", true),

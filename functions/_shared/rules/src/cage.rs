@@ -92,22 +92,26 @@ pub(crate) static CHECKER: LazyLock<Engine> = LazyLock::new(|| cage(Optimization
 pub(crate) static STRICT: LazyLock<Engine> = LazyLock::new(|| cage(OptimizationLevel::None, true));
 
 thread_local! {
-    static STEPS: Cell<u64> = const { Cell::new(0) };
+    /// Steps of this thread's current run in [`COUNTING`], and of all its runs.
+    static STEPS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 /// As [`RUNNER`], and counts steps; counting makes each step dearer.
 pub(crate) static COUNTING: LazyLock<Engine> = LazyLock::new(|| {
     let mut engine = cage(OptimizationLevel::Simple, false);
     engine.on_progress(|steps| {
-        STEPS.set(steps);
+        let (before, all) = STEPS.get();
+        // A new run counts from one again.
+        let more = if steps > before { steps - before } else { steps };
+        STEPS.set((steps, all + more));
         None
     });
     engine
 });
 
-/// Steps of this thread's last run in [`COUNTING`].
-pub(crate) fn last_steps() -> u64 {
-    STEPS.get()
+/// Steps of all runs of this thread in [`COUNTING`].
+pub(crate) fn steps() -> u64 {
+    STEPS.get().1
 }
 
 fn cage(optimization: OptimizationLevel, strict: bool) -> Engine {

@@ -11,11 +11,16 @@ use redial_domain::{
     StatusName, StopScope, StopSource, Transfer,
 };
 
+use crate::finding::FINDINGS_MAX;
 use crate::ruleset::CASES_FILE;
-use crate::{Finding, RuleSet};
+use crate::{Finding, RuleSet, cage};
 
 /// Rows of one table; a table is read by people.
 const CASES_MAX: usize = 5_000;
+
+/// Steps of all rows together: a table at its longest with scripts six times as long as the shipped ones, which take
+/// about 100 steps for a row. Dear scripts are run as far as this goes, so that a table takes seconds.
+const CASES_STEPS_MAX: u64 = 3_000_000;
 
 /// The columns before `expected` and `because`, in any order.
 const COLUMNS: [&str; 14] = [
@@ -94,6 +99,7 @@ impl RuleSet {
         };
         check_header(&header)?;
         let (mut run, mut findings, mut section) = (CasesRun::default(), Vec::new(), String::new());
+        let before = cage::steps();
         for (number, cells) in rows {
             if cells.iter().skip(1).all(String::is_empty) {
                 section = cells
@@ -103,12 +109,14 @@ impl RuleSet {
                     .unwrap_or(section);
                 continue;
             }
-            if run.rows == CASES_MAX {
-                findings.push(Finding::at(
-                    CASES_FILE,
-                    (number, 0),
-                    format!("the table has more than {CASES_MAX} cases"),
-                ));
+            if findings.len() == FINDINGS_MAX {
+                break;
+            }
+            let too_many = (run.rows == CASES_MAX).then(|| format!("the table has more than {CASES_MAX} cases"));
+            let too_dear = (cage::steps() - before > CASES_STEPS_MAX)
+                .then(|| format!("the cases above took more than {CASES_STEPS_MAX} steps"));
+            if let Some(message) = too_many.or(too_dear) {
+                findings.push(Finding::at(CASES_FILE, (number, 0), message));
                 break;
             }
             let row = Row {
@@ -173,7 +181,7 @@ impl RuleSet {
             intervals_min: None,
             ended_at: DateTime::UNIX_EPOCH,
         };
-        Ok(match self.decide(&rule) {
+        Ok(match self.decide_counting(&rule) {
             Ok(answer) => (in_words(&answer), answer.trace.line),
             Err(error) => (error.to_string(), format!("{}:{}", error.script, error.line)),
         })

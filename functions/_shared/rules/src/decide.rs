@@ -44,7 +44,12 @@ impl RuleSet {
     /// When a script fails, ends without an answer, or names a word that the set does not have. Then the lead is to be
     /// parked.
     pub fn decide(&self, facts: &RuleFacts<'_>) -> Result<RuleAnswer, RuleError> {
-        self.run_all(facts, &mut |_, _, _| ())
+        self.run_all(&cage::RUNNER, facts, &mut |_, _, _| ())
+    }
+
+    /// As [`RuleSet::decide`], with its steps counted.
+    pub(crate) fn decide_counting(&self, facts: &RuleFacts<'_>) -> Result<RuleAnswer, RuleError> {
+        self.run_all(&cage::COUNTING, facts, &mut |_, _, _| ())
     }
 
     /// Decides about one call, and says what each script said.
@@ -53,7 +58,7 @@ impl RuleSet {
     /// As [`RuleSet::decide`].
     pub fn explain(&self, facts: &RuleFacts<'_>) -> Result<Explained, RuleError> {
         let mut said = Vec::new();
-        let answer = self.run_all(facts, &mut |script, answer: &Answer, refused_move| {
+        let answer = self.run_all(&cage::RUNNER, facts, &mut |script, answer: &Answer, refused_move| {
             said.push(Said {
                 script,
                 line: answer.line,
@@ -66,6 +71,7 @@ impl RuleSet {
 
     fn run_all(
         &self,
+        engine: &Engine,
         facts: &RuleFacts<'_>,
         said: &mut dyn FnMut(Script, &Answer, Option<String>),
     ) -> Result<RuleAnswer, RuleError> {
@@ -80,13 +86,13 @@ impl RuleSet {
         };
 
         for script in [Script::OutcomeToStatus, Script::AutoStatus] {
-            let answer = self.ask(&cage::RUNNER, script, &view)?;
+            let answer = self.ask(engine, script, &view)?;
             let wished = self.apply_status(script, &answer, &meaning, &mut view)?;
             let refused = self.move_to(wished, &mut view);
             said(script, &answer, refused);
         }
 
-        let answer = self.ask(&cage::RUNNER, Script::StopRedial, &view)?;
+        let answer = self.ask(engine, Script::StopRedial, &view)?;
         said(Script::StopRedial, &answer, None);
         let stop = stop_wish(&answer, view.disposition, view.status.kind);
         if let Some(stop) = stop {
@@ -94,7 +100,7 @@ impl RuleSet {
             return Ok(self.answer(&view, &meaning, Some(stop), NextWish::NextDay, trace));
         }
 
-        let answer = self.ask(&cage::RUNNER, Script::RedialInterval, &view)?;
+        let answer = self.ask(engine, Script::RedialInterval, &view)?;
         let next = self.next_wish(&answer, facts)?;
         let answer = Answer {
             why: self.interval_reason(&answer, next, facts),

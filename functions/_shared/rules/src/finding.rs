@@ -9,6 +9,13 @@ use serde::Serialize;
 
 use crate::{cage, facts};
 
+/// Findings about one file. Nobody reads more before mending the first, and a file of nothing but mistakes must be
+/// checked as quickly as another.
+pub(crate) const FINDINGS_MAX: usize = 50;
+
+/// Known words that a hint lists. A rule set has at most 40 statuses.
+const LISTED_MAX: usize = 50;
+
 /// One thing that keeps a rule set from being used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -50,7 +57,7 @@ impl Finding {
         let known: Vec<&str> = known.into_iter().collect();
         match nearest(given, &known) {
             Some(near) => self.hint(format!("did you mean `{near}`?")),
-            None if known.is_empty() => self,
+            None if known.is_empty() || known.len() > LISTED_MAX => self,
             None => self.hint(format!("use one of: {}", known.join(", "))),
         }
     }

@@ -4,9 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Call, findings, with};
-use proptest::prelude::*;
-use redial_domain::Outcome;
+use common::{findings, with};
 
 /// What is wrong with a set whose `stop_redial` begins with these lines.
 fn refused(lines: &str) -> String {
@@ -197,100 +195,4 @@ fn dear_scripts_within_every_limit_are_checked_in_time() {
     let start = Instant::now();
     assert_eq!(findings(with("stop_redial.rhai", dear)), Vec::<String>::new());
     assert!(start.elapsed() < PATIENCE * 3, "{:?}", start.elapsed());
-}
-
-fn soup() -> impl Strategy<Value = String> {
-    let token = prop::sample::select(vec![
-        "if",
-        "else",
-        "loop",
-        "while",
-        "for",
-        "in",
-        "let",
-        "const",
-        "fn",
-        "return",
-        "break",
-        "switch",
-        "throw",
-        "try",
-        "catch",
-        "{",
-        "}",
-        "(",
-        ")",
-        "[",
-        "]",
-        "#{",
-        ";",
-        ",",
-        "=",
-        "==",
-        "=>",
-        "+",
-        "-",
-        "*",
-        "/",
-        "%",
-        "**",
-        "<<",
-        "..",
-        "!",
-        "&&",
-        "||",
-        "|",
-        ".",
-        "?.",
-        "`${",
-        "`",
-        "\"",
-        "\"sale\"",
-        "0",
-        "1",
-        "9223372036854775807",
-        "1.5",
-        "x",
-        "disposition",
-        "status",
-        "word",
-        "talk_s",
-        "stop(\"x\")",
-        "go_on()",
-        "keep()",
-        "ladder()",
-        "in_minutes(-1)",
-        "len",
-        "push",
-        "x += x",
-        "// c\n",
-        "/* ",
-        " */",
-        "this",
-        "שלום",
-        "\u{0}",
-        "\\",
-    ]);
-    prop::collection::vec(token, 0..60).prop_map(|tokens| tokens.join(" "))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_text_as_a_script_is_refused_or_answers(text in prop_oneof![soup(), any::<String>(), soup().prop_map(|s| format!("{s}\ngo_on()"))]) {
-        let start = Instant::now();
-        if let Ok(set) = with("stop_redial.rhai", &text) {
-            let _ = Call::ended(Outcome::Answered).decide(&set);
-        }
-        prop_assert!(start.elapsed() < PATIENCE);
-    }
-
-    #[test]
-    fn any_text_as_a_setting_is_refused_or_taken(text in any::<String>(), at in 0usize..4000) {
-        let mut spec = common::files().remove("ruleset.toml").unwrap();
-        let at = (0..=at.min(spec.len())).rev().find(|at| spec.is_char_boundary(*at)).unwrap_or(0);
-        spec.insert_str(at, &text);
-        let _ = with("ruleset.toml", &spec);
-    }
 }

@@ -246,3 +246,30 @@ fn a_table_of_cases_says_which_row_and_which_line_decided() {
         .unwrap_err();
     assert_eq!(found.len(), 2);
 }
+
+#[test]
+fn of_a_file_of_nothing_but_mistakes_only_the_first_are_named() {
+    let strangers: String = (0..300).map(|n| format!("nobody_{n}();\n")).collect();
+    let found = findings(with("stop_redial.rhai", &format!("{strangers}go_on()")));
+    assert_eq!(found.len(), 50);
+    assert!(
+        found[0].contains("line 1,") && found[49].contains("line 50,"),
+        "{found:?}"
+    );
+    let words: String = (0..300).map(|n| format!("\"wrong word {n}\", ")).collect();
+    let found = findings(with_spec("sale = [\"SALE\"", &format!("sale = [{words}\"SALE\"")));
+    assert_eq!(found.len(), 50);
+}
+
+#[test]
+fn a_table_of_cases_ends_even_when_every_row_is_dear() {
+    let set = with("stop_redial.rhai", "let n = 0; for i in 0..1000 { n += i; }\ngo_on()").unwrap();
+    let row = "no_answer,no_answer then in 2 min,x\n";
+    let found = set
+        .run_cases(&format!("outcome,expected,because\n{}", row.repeat(2_000)))
+        .unwrap_err();
+    assert!(
+        found[0].to_string().contains("took more than 3000000 steps"),
+        "{found:?}"
+    );
+}

@@ -41,6 +41,19 @@ fn the_end_is_start_plus_length_and_never_the_deadline() {
 }
 
 #[test]
+fn a_call_that_waits_in_the_queue_has_not_begun_whatever_started_at_says() {
+    for (queue, begun) in [
+        ("queued", false),
+        ("new", false),
+        ("started", true),
+        ("a new word", true),
+    ] {
+        let running = json!({ "completed": false, "status": null, "queue_status": queue });
+        assert_eq!(answered_with(running).facts.started_at.is_some(), begun, "{queue}");
+    }
+}
+
+#[test]
 fn a_destination_is_no_transfer_and_only_a_merge_connects() {
     assert_eq!(
         parsed("bland-transferred-warm-merged.json").facts.transfer,

@@ -7,9 +7,9 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Scope, Stmt};
 
 use super::Files;
 use crate::answers::{ANSWERS, AnswerFn, usages};
-use crate::cage::{self, HELPERS, SCRIPT_BYTES_MAX};
+use crate::cage::{self, HELPERS, SCRIPT_BYTES_MAX, VARIABLES_MAX};
 use crate::facts::{self, FACTS, Vocabulary};
-use crate::finding::plain_parse_error;
+use crate::finding::{FINDINGS_MAX, plain_parse_error};
 use crate::ruleset::Compiled;
 use crate::spec::Spec;
 use crate::{Finding, Script};
@@ -59,7 +59,7 @@ pub(crate) fn script(
     };
     ast.walk(&mut |path: &[ASTNode]| {
         look.at(path);
-        true
+        look.findings.len() < FINDINGS_MAX
     });
     // The strict reader stops at its first finding, so it comes last: names used before they are made.
     if look.findings.is_empty() {
@@ -179,7 +179,9 @@ impl Look<'_> {
                     .iter()
                     .filter(|fact| fact.seen_by(self.script))
                     .map(|fact| fact.name);
-                let known: Vec<String> = seen.map(str::to_owned).chain(self.declared.iter().cloned()).collect();
+                // A script that makes more cannot run.
+                let made = self.declared.iter().take(VARIABLES_MAX).cloned();
+                let known: Vec<String> = seen.map(str::to_owned).chain(made).collect();
                 self.say(at, format!("unknown fact `{name}`"))
                     .did_you_mean(name, known.iter().map(String::as_str))
             }

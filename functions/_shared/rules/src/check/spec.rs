@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redial_domain::{Disposition, RuleSetName, find_explicit_stop, normalize_word};
 
 use crate::Finding;
-use crate::finding::position;
+use crate::finding::{FINDINGS_MAX, position};
 use crate::ruleset::SPEC_FILE;
 use crate::spec::{ANY, Spec, StatusKind};
 
@@ -21,7 +21,8 @@ const ATTEMPTS_TOTAL_MAX: u32 = 10;
 const ATTEMPTS_PER_DAY_MAX: u32 = 24;
 
 pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut Vec<Finding>) {
-    let mut found = Found { text, findings };
+    let most = findings.len() + FINDINGS_MAX;
+    let mut found = Found { text, findings, most };
     if spec.name != *name {
         found.say(
             spec.name.as_str(),
@@ -30,6 +31,11 @@ pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut 
     }
     if spec.description.trim().is_empty() {
         found.say("description", "the description is empty".to_owned());
+    }
+    // What follows looks at each status beside each other one.
+    if spec.statuses.is_empty() || spec.statuses.len() > STATUSES_MAX {
+        found.say("status", format!("give 1 to {STATUSES_MAX} statuses"));
+        return;
     }
     statuses(spec, &mut found);
     moves(spec, &mut found);
@@ -40,6 +46,7 @@ pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut 
 struct Found<'a> {
     text: &'a str,
     findings: &'a mut Vec<Finding>,
+    most: usize,
 }
 
 impl Found<'_> {
@@ -60,12 +67,14 @@ impl Found<'_> {
         let finding = self.at(words, message);
         self.findings.push(finding);
     }
+
+    /// Whether there are enough: the place of each one is looked for in the whole text.
+    fn is_full(&self) -> bool {
+        self.findings.len() >= self.most
+    }
 }
 
 fn statuses(spec: &Spec, found: &mut Found<'_>) {
-    if spec.statuses.is_empty() || spec.statuses.len() > STATUSES_MAX {
-        found.say("status", format!("give 1 to {STATUSES_MAX} statuses"));
-    }
     let mut seen = Vec::new();
     for status in &spec.statuses {
         let name = status.name.as_str();
@@ -114,6 +123,9 @@ fn moves(spec: &Spec, found: &mut Found<'_>) {
         .flat_map(|(from, on)| std::iter::once(from.as_str()).chain(on.iter().map(String::as_str)));
     let before = found.findings.len();
     for stranger in strangers.filter(|name| *name != ANY && !names.contains(name)) {
+        if found.is_full() {
+            return;
+        }
         let finding = found.at(stranger, format!("in [transitions]: unknown status `{stranger}`"));
         found
             .findings
@@ -162,6 +174,9 @@ fn words(spec: &Spec, found: &mut Found<'_>) {
         .flat_map(|(is, words)| words.iter().map(move |word| (word, is.as_str())));
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (word, is) in dispositions.chain(outcomes) {
+        if found.is_full() {
+            return;
+        }
         let normal = normalize_word(word);
         if normal.is_empty() {
             found.say(word, format!("`{word}` under `{is}` is not a word"));
@@ -186,7 +201,8 @@ fn numbers(spec: &Spec, found: &mut Found<'_>) {
     if spec.intervals_min.is_empty() || spec.intervals_min.len() > INTERVALS_MAX {
         found.say("intervals_min", format!("give 1 to {INTERVALS_MAX} waits in minutes"));
     }
-    for wait in spec.intervals_min.iter().filter(|wait| **wait > INTERVAL_MIN_MAX) {
+    let too_long = spec.intervals_min.iter().filter(|wait| **wait > INTERVAL_MIN_MAX);
+    for wait in too_long.take(INTERVALS_MAX) {
         found.say(
             "intervals_min",
             format!("a wait of {wait} minutes is longer than {INTERVAL_MIN_MAX}, two weeks"),

@@ -113,13 +113,16 @@ pub struct ListedCall {
 pub const RETRY_AFTER_MAX_S: u32 = 86_400;
 
 /// An answer as it came.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) retry_after: Option<String>,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The `Retry-After` header.
+    pub retry_after: Option<String>,
     /// The `Date` header: against it a `Retry-After` date is a number of seconds without a clock of ours.
-    pub(super) date: Option<String>,
-    pub(super) body: Vec<u8>,
+    pub date: Option<String>,
+    /// The body, whole.
+    pub body: Vec<u8>,
 }
 
 impl Answer {

@@ -5,7 +5,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Once;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,8 +63,46 @@ pub enum ClientError {
 }
 
 /// Bland's API.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct BlandClient {
+    carrier: Arc<dyn Carrier>,
+}
+
+/// One request to Bland.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// `POST` or `GET`.
+    pub method: Method,
+    /// Segments behind `/v1/`.
+    pub path: Vec<String>,
+    /// Query parameters.
+    pub query: Vec<(&'static str, String)>,
+    /// The body of a request that places a call; no other has one.
+    pub places: Option<Value>,
+}
+
+/// What went wrong between us and an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// Proven: the request never left.
+    NotConnected,
+    /// No answer in time.
+    TimedOut,
+    /// No whole answer.
+    Broken,
+}
+
+/// An exchange under way.
+pub type Exchange = Pin<Box<dyn Future<Output = Result<Answer, Lost>> + Send>>;
+
+/// Carries a request to Bland and its answer back: over HTTP, or to a network that a simulation makes up.
+pub trait Carrier: fmt::Debug + Send + Sync {
+    /// Carries one request, once.
+    fn carry(&self, request: Request) -> Exchange;
+}
+
+/// HTTP.
+struct Http {
     base: Url,
     /// One new connection per call placed: see [`BlandClient::new`].
     placing: Client,
@@ -70,19 +110,40 @@ pub struct BlandClient {
     asking: Client,
 }
 
-impl fmt::Debug for BlandClient {
+impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BlandClient")
+        f.debug_struct("Http")
             .field("base", &self.base.as_str())
             .finish_non_exhaustive()
     }
 }
 
-/// What went wrong between us and an answer.
-enum Lost {
-    NotConnected,
-    TimedOut,
-    Broken,
+impl Carrier for Http {
+    fn carry(&self, request: Request) -> Exchange {
+        let client = if request.places.is_some() {
+            &self.placing
+        } else {
+            &self.asking
+        };
+        let mut sent = client.request(request.method.clone(), self.url(&request));
+        if let Some(body) = &request.places {
+            sent = sent.json(body);
+        }
+        Box::pin(async move { read(sent.send().await).await })
+    }
+}
+
+impl Http {
+    fn url(&self, request: &Request) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(&request.path);
+        }
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        url
+    }
 }
 
 impl BlandClient {
@@ -140,11 +201,16 @@ impl BlandClient {
             }
             builder.build().map_err(|_| ClientError::Tls)
         };
-        Ok(Self {
+        Ok(Self::over(Arc::new(Http {
             placing: build(0)?,
             asking: build(2)?,
             base,
-        })
+        })))
+    }
+
+    /// A client over another way to carry requests.
+    pub fn over(carrier: Arc<dyn Carrier>) -> Self {
+        Self { carrier }
     }
 
     /// `POST /v1/calls`, once.
@@ -152,14 +218,13 @@ impl BlandClient {
     /// Unreachable is a proof: `is_connect()` is true only for what fails while the connection is made (name, TCP, TLS),
     /// before the request is handed to it, and this request never meets a connection that was used before.
     pub async fn place(&self, request: &PlaceRequest) -> Placed {
-        let url = self.url(&["calls"], &[]);
-        let sent = self
-            .placing
-            .request(Method::POST, url)
-            .json(&request.body())
-            .send()
-            .await;
-        match read(sent).await {
+        let request = Request {
+            method: Method::POST,
+            path: vec!["calls".to_owned()],
+            query: Vec::new(),
+            places: Some(request.body()),
+        };
+        match self.carrier.carry(request).await {
             Ok(answer) => answer.placed(),
             Err(Lost::NotConnected) => Placed::Refused {
                 reason: Refusal::Unreachable,
@@ -179,7 +244,7 @@ impl BlandClient {
     /// # Errors
     /// When Bland did not tell; nothing may be concluded then.
     pub async fn details(&self, call: &CallId) -> Result<Option<CallEvent>, AskError> {
-        let answer = self.ask(Method::GET, self.url(&["calls", call.as_str()], &[])).await?;
+        let answer = self.ask(Method::GET, &["calls", call.as_str()], Vec::new()).await?;
         let Some(body) = answer.found()? else { return Ok(None) };
         // We dial full numbers, so the region only matters for numbers that are not ours.
         let mut event = parse(&answer.body, Region::default()).map_err(|_| AskError::Unavailable)?;
@@ -215,7 +280,7 @@ impl BlandClient {
     /// # Errors
     /// When Bland did not say that it will.
     pub async fn stop(&self, call: &CallId) -> Result<(), AskError> {
-        self.ask(Method::POST, self.url(&["calls", call.as_str(), "stop"], &[]))
+        self.ask(Method::POST, &["calls", call.as_str(), "stop"], Vec::new())
             .await?
             .stopped()
     }
@@ -230,17 +295,16 @@ impl BlandClient {
         let mut rows_read = 0;
         for _ in 0..LIST_PAGES_MAX {
             // `from` and `to` are row indexes, `to` exclusive.
-            let (from, to) = (rows_read.to_string(), (rows_read + LIST_ROWS).to_string());
-            let query = [
-                ("to_number", filter),
-                ("start_date", &start_date),
-                ("ascending", "true"),
-                ("sort_by", "created_at"),
-                ("from", &from),
-                ("to", &to),
-                ("limit", &LIST_ROWS.to_string()),
+            let query = vec![
+                ("to_number", filter.to_owned()),
+                ("start_date", start_date.clone()),
+                ("ascending", "true".to_owned()),
+                ("sort_by", "created_at".to_owned()),
+                ("from", rows_read.to_string()),
+                ("to", (rows_read + LIST_ROWS).to_string()),
+                ("limit", LIST_ROWS.to_string()),
             ];
-            let answer = self.ask(Method::GET, self.url(&["calls"], &query)).await?;
+            let answer = self.ask(Method::GET, &["calls"], query).await?;
             let body: Map<String, Value> = answer.found()?.ok_or(AskError::Unavailable)?;
             let page = Page::read(&body).ok_or(AskError::Unavailable)?;
             let in_page = page.rows.len();
@@ -271,21 +335,14 @@ impl BlandClient {
         Err(AskError::Unavailable)
     }
 
-    async fn ask(&self, method: Method, url: Url) -> Result<Answer, AskError> {
-        read(self.asking.request(method, url).send().await)
-            .await
-            .map_err(|_| AskError::Unavailable)
-    }
-
-    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("v1").extend(path);
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
+    async fn ask(&self, method: Method, path: &[&str], query: Vec<(&'static str, String)>) -> Result<Answer, AskError> {
+        let request = Request {
+            method,
+            path: path.iter().map(|&segment| segment.to_owned()).collect(),
+            query,
+            places: None,
+        };
+        self.carrier.carry(request).await.map_err(|_| AskError::Unavailable)
     }
 }
 

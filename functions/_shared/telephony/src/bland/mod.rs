@@ -13,12 +13,28 @@ mod signature;
 mod slim;
 mod talk;
 
-pub use answer::{Ambiguity, AskError, ListedCall, Placed, RETRY_AFTER_MAX_S, Refusal};
-pub use client::{ApiKey, BlandClient, ClientError};
+use std::time::Duration;
+
+pub use answer::{Ambiguity, Answer, AskError, ListedCall, Placed, RETRY_AFTER_MAX_S, Refusal};
+pub use client::{ApiKey, BlandClient, Carrier, ClientError, Exchange, Lost, Request};
 pub use parse::parse;
 pub use place_request::{PlaceRequest, Script};
 pub use signature::{SIGNATURE_HEADER, sign, verify};
 pub use slim::{SLIM_MIN_BYTES, slim};
+
+/// A client by what the environment says: its key, and an address other than Bland's own.
+///
+/// # Errors
+/// See [`BlandClient::new`].
+pub fn client(
+    key: Option<String>,
+    base: Option<String>,
+    timeout: Duration,
+) -> Result<Option<BlandClient>, ClientError> {
+    let base = base.as_deref().unwrap_or(BlandClient::BASE_URL);
+    key.map(|key| BlandClient::new(base, &ApiKey::new(&key), timeout))
+        .transpose()
+}
 
 /// The provider's name, as in the webhook's path.
 pub const PROVIDER: &str = "bland";

@@ -203,7 +203,11 @@ fn facts(payload: &Map<String, Value>, kind: EventKind) -> Facts {
         transfer: transfer(payload),
         created_at: time(payload, "created_at"),
         // Bland fills `started_at` for calls that nobody took, too; ours is the moment of picking up.
-        started_at: connected_at.filter(|_| outcome::was_picked_up(outcome) || kind != EventKind::Ended),
+        started_at: connected_at.filter(|_| match kind {
+            EventKind::Ended => outcome::was_picked_up(outcome),
+            EventKind::Progress => outcome::queue_status(payload) != Some(outcome::QueueStatus::Waiting),
+            EventKind::Later => true,
+        }),
         ended_at: ended_at(connected_at, talk_s, kind),
         talk_s,
         callback_requested,

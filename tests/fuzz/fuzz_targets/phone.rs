@@ -1,0 +1,5 @@
+//! Fuzzes phone numbers: see `redial_tests::fuzz_targets`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| redial_tests::fuzz_targets::phone(data));

@@ -1,0 +1,111 @@
+//! What every run of the tests checks: each scenario with seeds that never change, seeds that once failed, every planted
+//! defect, and that a seed is a whole world: the same twice.
+
+use crate::report::{Job, find, jobs, run_all};
+use crate::scenarios::by_name;
+use crate::{planted, scenarios, world};
+
+/// Fixed seeds of each scenario.
+const SEEDS: u64 = 1;
+
+fn survives(jobs: &[Job]) {
+    for done in run_all(jobs, 1, |_| true) {
+        let ended = done.ended.unwrap_or_else(|error| panic!("{error}"));
+        if let Some(finding) = ended.finding {
+            panic!(
+                "{} broken at {}: {}\n{}\nmake sim SEED={} SCENARIO={}",
+                finding.invariant, finding.at, finding.what, ended.timeline, done.job.seed, done.job.scenario.name
+            );
+        }
+        assert!(ended.calls > 10, "a world with {} calls proves nothing", ended.calls);
+    }
+}
+
+fn scenario(name: &str) {
+    let scenario = by_name(name).unwrap();
+    survives(&jobs(&[scenario], 1, SEEDS));
+}
+
+macro_rules! scenarios {
+    ($($test:ident = $name:literal),* $(,)?) => {
+        $(#[test] fn $test() { scenario($name); })*
+        #[test]
+        fn every_scenario_is_tested() {
+            let tested = [$($name),*];
+            for scenario in &scenarios::ALL {
+                assert!(tested.contains(&scenario.name), "{} has no test", scenario.name);
+            }
+        }
+    };
+}
+
+scenarios! {
+    bad_day = "bad-day",
+    opening = "opening",
+    ambiguous = "ambiguous",
+    outage = "outage",
+    silence = "silence",
+    dead_letters = "dead-letters",
+    pause = "pause",
+    deploy = "deploy",
+    one_phone = "one-phone",
+    duplicates = "duplicates",
+    wrong_clocks = "wrong-clocks",
+    spring_forward = "spring-forward",
+    fall_back = "fall-back",
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let scenario = by_name("opening").unwrap();
+    let [once, again] = [(); 2].map(|()| world::run(scenario, 7, None).unwrap());
+    let differs = once.all_lines.iter().zip(&again.all_lines).find(|(a, b)| a != b);
+    assert_eq!(differs, None);
+    assert_eq!((once.hash, once.lines), (again.hash, again.lines));
+}
+
+static PLANTS: [planted::Plant; planted::ALL.len()] = planted::ALL;
+
+fn is_found(name: &str) {
+    let plant = PLANTS.iter().find(|plant| plant.name == name).unwrap();
+    let found = find(plant, plant.known, 1);
+    assert!(
+        found.is_some(),
+        "not found in {} seeds of {} from {} on",
+        plant.seeds,
+        plant.scenario,
+        plant.known
+    );
+}
+
+macro_rules! planted {
+    ($($test:ident = $name:literal),* $(,)?) => {
+        $(#[test] fn $test() { is_found($name); })*
+        #[test]
+        fn every_planted_defect_is_looked_for() {
+            let tested = [$($name),*];
+            for plant in &PLANTS {
+                assert!(tested.contains(&plant.name), "{} has no test", plant.name);
+            }
+        }
+    };
+}
+
+planted! {
+    finds_no_seq_check = "no-seq-check",
+    finds_lost_at_one_look = "lost-at-one-look",
+    finds_hours_ignored = "hours-ignored",
+    finds_starts_not_counted = "starts-not-counted",
+    finds_stop_not_written = "stop-not-written",
+    finds_switches_cached = "switches-cached",
+    finds_ladder_not_read = "ladder-not-read",
+    finds_counted_twice = "counted-twice",
+    finds_enrichment_dropped = "enrichment-dropped",
+    finds_answered_before_stored = "answered-before-stored",
+    finds_claim_unbounded = "claim-unbounded",
+    finds_lease_freed_unasked = "lease-freed-unasked",
+    finds_activity_dropped = "activity-dropped",
+    finds_one_hot_item = "one-hot-item",
+    finds_slot_leaks = "slot-leaks",
+    finds_clock_trusted = "clock-trusted",
+}

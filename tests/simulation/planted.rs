@@ -1,0 +1,378 @@
+//! Defects planted on purpose, so that it is known that the judge would find them.
+//!
+//! None of them is in the functions: each changes a request on its way, or its answer, to what a function with that
+//! defect would have sent or seen. A build that ships has no switch to turn on.
+
+use redial_local::create::TABLE_NAME;
+use serde_json::{Value, json};
+
+use crate::table_engine::Answered;
+
+/// One defect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planted {
+    /// The dialer reserves without looking at `seq` and what is in flight.
+    NoSeqCheck,
+    /// Reconcile gives an attempt up at its first empty look.
+    LostAtOneLook,
+    /// Campaigns seem to be open all day.
+    HoursIgnored,
+    /// Earlier calls of a phone are not seen.
+    StartsNotCounted,
+    /// The mark of a do-not-call is written beside the ledger's.
+    StopNotWritten,
+    /// The switches are read from a cache that never ends.
+    SwitchesCached,
+    /// The ladder's part of the queue is never read.
+    LadderNotRead,
+    /// A second report about one call counts again.
+    CountedTwice,
+    /// Later news about a finished call are dropped.
+    EnrichmentDropped,
+    /// A webhook is answered before it is stored, and is not stored.
+    AnsweredBeforeStored,
+    /// A claim does not look at how many there are.
+    ClaimUnbounded,
+    /// The tick frees ended claims without a look at the ledger.
+    LeaseFreedUnasked,
+    /// What people do is not written down.
+    ActivityDropped,
+    /// All dialers read one copy of the switches, again and again.
+    OneHotItem,
+    /// Nobody frees a slot at the end of a call, and no one cleans up.
+    SlotLeaks,
+    /// Instances trust their clocks.
+    ClockTrusted,
+}
+
+/// What to do with a request.
+pub(crate) enum Verdict {
+    Send(Value),
+    Pretend(Answered),
+}
+
+/// A defect, the invariant that it breaks, and the scenario in which it is looked for.
+pub(crate) struct Plant {
+    pub(crate) defect: Planted,
+    pub(crate) name: &'static str,
+    /// Any of these is the finding.
+    pub(crate) breaks: &'static [&'static str],
+    pub(crate) scenario: &'static str,
+    /// It is found within this many seeds, whichever is the first.
+    pub(crate) seeds: u64,
+    /// A seed that finds it, where the tests begin to look.
+    pub(crate) known: u64,
+}
+
+const fn plant(
+    defect: Planted,
+    name: &'static str,
+    breaks: &'static [&'static str],
+    scenario: &'static str,
+    seeds: u64,
+    known: u64,
+) -> Plant {
+    Plant {
+        defect,
+        name,
+        breaks,
+        scenario,
+        seeds,
+        known,
+    }
+}
+
+/// All defects.
+pub(crate) const ALL: [Plant; 16] = [
+    plant(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone", 8, 2),
+    plant(
+        Planted::LostAtOneLook,
+        "lost-at-one-look",
+        &["one_call", "concurrency"],
+        "ambiguous",
+        8,
+        2,
+    ),
+    plant(Planted::HoursIgnored, "hours-ignored", &["windows"], "bad-day", 4, 1),
+    plant(
+        Planted::StartsNotCounted,
+        "starts-not-counted",
+        &["caps"],
+        "one-phone",
+        4,
+        2,
+    ),
+    plant(
+        Planted::StopNotWritten,
+        "stop-not-written",
+        &["stops"],
+        "one-phone",
+        8,
+        3,
+    ),
+    plant(Planted::SwitchesCached, "switches-cached", &["stops"], "pause", 4, 2),
+    plant(
+        Planted::LadderNotRead,
+        "ladder-not-read",
+        &["no_lost_lead"],
+        "opening",
+        4,
+        1,
+    ),
+    plant(
+        Planted::CountedTwice,
+        "counted-twice",
+        &["counted_once"],
+        "duplicates",
+        4,
+        1,
+    ),
+    plant(
+        Planted::EnrichmentDropped,
+        "enrichment-dropped",
+        &["counted_once", "books"],
+        "duplicates",
+        8,
+        2,
+    ),
+    plant(
+        Planted::AnsweredBeforeStored,
+        "answered-before-stored",
+        &["books", "no_lost_lead"],
+        "duplicates",
+        4,
+        2,
+    ),
+    plant(
+        Planted::ClaimUnbounded,
+        "claim-unbounded",
+        &["concurrency"],
+        "opening",
+        8,
+        4,
+    ),
+    plant(
+        Planted::LeaseFreedUnasked,
+        "lease-freed-unasked",
+        &["concurrency"],
+        "opening",
+        8,
+        1,
+    ),
+    plant(
+        Planted::ActivityDropped,
+        "activity-dropped",
+        &["explained"],
+        "pause",
+        4,
+        1,
+    ),
+    plant(Planted::OneHotItem, "one-hot-item", &["heat"], "opening", 4, 1),
+    plant(
+        Planted::SlotLeaks,
+        "slot-leaks",
+        &["end", "no_lost_lead"],
+        "opening",
+        4,
+        1,
+    ),
+    plant(
+        Planted::ClockTrusted,
+        "clock-trusted",
+        &["windows", "caps", "one_call"],
+        "wrong-clocks",
+        8,
+        6,
+    ),
+];
+
+fn pk(of: &Value) -> &str {
+    of["pk"]["S"].as_str().unwrap_or_default()
+}
+
+fn sk(of: &Value) -> &str {
+    of["sk"]["S"].as_str().unwrap_or_default()
+}
+
+fn ok(body: Value) -> Verdict {
+    Verdict::Pretend(Answered {
+        status: 200,
+        body: body.to_string(),
+    })
+}
+
+/// The same write, whatever its condition says.
+fn always(write: &mut Value) {
+    if let Some(condition) = write["ConditionExpression"].as_str() {
+        write["ConditionExpression"] = json!(format!(
+            "({condition}) OR attribute_exists(#always) OR attribute_not_exists(#always)"
+        ));
+        write["ExpressionAttributeNames"]["#always"] = json!("pk");
+    }
+}
+
+fn updates(write: &Value, word: &str) -> bool {
+    write["UpdateExpression"]
+        .as_str()
+        .is_some_and(|update| update.contains(word))
+}
+
+impl Planted {
+    /// Changes a request to the table, or answers it.
+    pub(crate) fn request(self, who: &str, operation: &str, mut request: Value) -> Verdict {
+        let dialer = who.starts_with("dialer");
+        let ledger = sk(&request["Key"]) == "LEDGER";
+        match self {
+            Self::NoSeqCheck if dialer && ledger && updates(&request, "#inflight = :f") => always(&mut request),
+            Self::StopNotWritten => {
+                let rename = |write: &mut Value| {
+                    let names = &mut write["ExpressionAttributeNames"];
+                    if names["#dnc_at"].is_string() && sk(&write["Key"]) == "LEDGER" && updates(write, "#dnc_at =") {
+                        write["ExpressionAttributeNames"]["#dnc_at"] = json!("dnc_beside");
+                    }
+                };
+                if operation == "UpdateItem" {
+                    rename(&mut request);
+                }
+                for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
+                    if one["Update"].is_object() {
+                        rename(&mut one["Update"]);
+                    }
+                }
+            }
+            Self::LadderNotRead
+                if operation == "Query"
+                    && request["ExpressionAttributeValues"][":hash"]["S"]
+                        .as_str()
+                        .is_some_and(|hash| hash.contains("#ladder#")) =>
+            {
+                return ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }));
+            }
+            Self::CountedTwice if operation == "TransactWriteItems" => {
+                for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
+                    if sk(&one["Put"]["Item"]).starts_with("ATTEMPT#") {
+                        always(&mut one["Put"]);
+                    }
+                }
+            }
+            Self::EnrichmentDropped if operation == "TransactWriteItems" => {
+                let enriches = request["TransactItems"]
+                    .as_array()
+                    .is_some_and(|all| all.iter().any(|one| sk(&one["Update"]["Key"]).starts_with("ATTEMPT#")));
+                if enriches {
+                    return ok(json!({}));
+                }
+            }
+            Self::ClaimUnbounded if operation == "UpdateItem" && updates(&request, "SET #t.#p0") => {
+                always(&mut request)
+            }
+            Self::ActivityDropped if operation == "TransactWriteItems" && who.starts_with("admin") => {
+                if let Some(all) = request["TransactItems"].as_array_mut() {
+                    all.retain(|one| !sk(&one["Put"]["Item"]).starts_with("ACTIVITY#"));
+                }
+            }
+            Self::OneHotItem if operation == "BatchGetItem" => {
+                for key in request["RequestItems"][TABLE_NAME]["Keys"]
+                    .as_array_mut()
+                    .into_iter()
+                    .flatten()
+                {
+                    if let Some(copy) = pk(key).strip_prefix("GATE#all#").map(str::to_owned) {
+                        key["pk"]["S"] = json!(format!("GATE#all#{}", copy.replace(|_| true, "0")));
+                    }
+                }
+            }
+            Self::SlotLeaks if operation == "UpdateItem" && updates(&request, "REMOVE #t.#p") => {
+                return ok(json!({}));
+            }
+            _ => {}
+        }
+        Verdict::Send(request)
+    }
+
+    /// Changes an answer of the table.
+    pub(crate) fn answer(self, who: &str, operation: &str, request: &Value, answered: Answered) -> Answered {
+        if answered.status != 200 || !matches!(operation, "GetItem" | "BatchGetItem" | "Query") {
+            return answered;
+        }
+        let mut body: Value = serde_json::from_str(&answered.body).unwrap_or_default();
+        let mut items: Vec<&mut Value> = Vec::new();
+        let body_map = body.as_object_mut();
+        for (name, part) in body_map.into_iter().flatten() {
+            match name.as_str() {
+                "Item" => items.push(part),
+                "Items" => items.extend(part.as_array_mut().into_iter().flatten()),
+                "Responses" => items.extend(
+                    part.as_object_mut()
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|(_, of_table)| of_table.as_array_mut().into_iter().flatten()),
+                ),
+                _ => {}
+            }
+        }
+        let hides_attempt = self == Self::CountedTwice && sk(&request["Key"]).starts_with("ATTEMPT#");
+        for item in items {
+            self.see(who, operation, item);
+        }
+        if hides_attempt && who.starts_with("outcomes") {
+            body["Item"] = Value::Null;
+            if let Some(body) = body.as_object_mut() {
+                body.remove("Item");
+            }
+        }
+        Answered {
+            status: 200,
+            body: body.to_string(),
+        }
+    }
+
+    fn see(self, who: &str, operation: &str, item: &mut Value) {
+        let ledger = sk(item) == "LEDGER";
+        match self {
+            Self::LostAtOneLook if ledger && who.starts_with("reconcile") && item["inflight"].is_object() => {
+                item["inflight"]["M"]["empty_look_at"] = json!({"N": "1000000000000"});
+            }
+            Self::HoursIgnored if pk(item) == "CAMPAIGNS" => {
+                item["window"]["M"]["start"] = json!({"S": "00:00"});
+                item["window"]["M"]["end"] = json!({"S": "24:00"});
+            }
+            Self::StartsNotCounted if ledger && item["starts"].is_object() => {
+                item["starts"] = json!({"L": []});
+            }
+            Self::SwitchesCached if pk(item).starts_with("GATE#") => {
+                for name in ["enabled", "running"] {
+                    if item[name].is_object() {
+                        item[name] = json!({"BOOL": true});
+                    }
+                }
+                if item["status"].is_object() {
+                    item["status"] = json!({"S": "running"});
+                }
+            }
+            Self::LeaseFreedUnasked if ledger && operation == "GetItem" && who.starts_with("tick") => {
+                if let Some(item) = item.as_object_mut() {
+                    item.remove("inflight");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a message is answered as sent and dropped.
+    pub(crate) fn drops_message(self, who: &str) -> bool {
+        self == Self::AnsweredBeforeStored && who.starts_with("webhook")
+    }
+
+    /// How often a request is sent.
+    pub(crate) fn times(self, operation: &str, request: &Value) -> u32 {
+        let switches = |key: &Value| pk(key).starts_with("GATE#all");
+        let keys = request["RequestItems"][TABLE_NAME]["Keys"].as_array();
+        if self == Self::OneHotItem && operation == "BatchGetItem" && keys.is_some_and(|keys| keys.iter().any(switches))
+        {
+            40
+        } else {
+            1
+        }
+    }
+}

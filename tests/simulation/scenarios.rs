@@ -1,0 +1,317 @@
+//! What can happen to a world, one named day each.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::faults::Faults;
+use crate::people::{self, People};
+use crate::plan::CampaignPlan;
+use crate::world::Deployed;
+
+/// What people and providers do during a day.
+pub(crate) type Script = fn(People) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One named day.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) faults: Faults,
+    pub(crate) campaigns: &'static [CampaignPlan],
+    /// RFC 3339, UTC.
+    start: &'static str,
+    minutes: i64,
+    pub(crate) script: Script,
+}
+
+impl Scenario {
+    /// When it begins.
+    pub(crate) fn start(&self) -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339(self.start).map_or(DateTime::UNIX_EPOCH, |at| at.to_utc())
+    }
+
+    /// When the calm hours begin.
+    pub(crate) fn end(&self) -> DateTime<Utc> {
+        self.start() + TimeDelta::minutes(self.minutes)
+    }
+}
+
+/// Monday 12:10 in New York: the last 50 minutes of the hours.
+const BEFORE_CLOSING: &str = "2026-11-23T17:10:00Z";
+/// Until Tuesday 10:55: a closing, a night, an opening and most of an hour.
+const OVER_NIGHT_MIN: i64 = 22 * 60 + 45;
+/// Monday 9:50 in New York.
+const BEFORE_OPENING: &str = "2026-11-23T14:50:00Z";
+
+const ONE: [CampaignPlan; 1] = [CampaignPlan::BASE];
+const TWO: [CampaignPlan; 2] = [
+    CampaignPlan::BASE,
+    CampaignPlan {
+        id: "phoenix",
+        zone: chrono_tz::America::Phoenix,
+        opens: 8,
+        closes: 11,
+        per_day: 4,
+        total: Some(6),
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+const THREE: [CampaignPlan; 3] = [
+    CampaignPlan {
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "solar",
+        subject: "solar",
+        at_once: 3,
+        per_day: 4,
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "roof",
+        subject: "roof",
+        zone: chrono_tz::America::Chicago,
+        opens: 9,
+        closes: 12,
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
+macro_rules! script {
+    (|$people:ident| $body:expr) => {
+        |$people: People| Box::pin(async move { $body })
+    };
+}
+
+/// All days.
+pub(crate) static ALL: [Scenario; 13] = [
+    Scenario {
+        name: "bad-day",
+        about: "two campaigns in two zones, people at work, everything goes wrong now and then",
+        faults: Faults::BAD_DAY,
+        campaigns: &TWO,
+        start: BEFORE_CLOSING,
+        minutes: OVER_NIGHT_MIN,
+        script: script!(|people| {
+            let leads = people::fill(&people, 24).await;
+            people::potter_about(&people, &leads, 500).await;
+        }),
+    },
+    Scenario {
+        name: "opening",
+        about: "everybody is due at one opening, for few slots",
+        faults: Faults {
+            throttled: 30,
+            conflict_when_hot: 300,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 70,
+        script: script!(|people| {
+            people::fill(&people, 60).await;
+        }),
+    },
+    Scenario {
+        name: "ambiguous",
+        about: "half of the placings are not answered, calls ring late and lists show them later still",
+        faults: Faults {
+            fails_after: 300,
+            hangs: 200,
+            rings_late: 600,
+            // Below the seven minutes between placing and the second look.
+            list_late_s: 390,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 100,
+        script: script!(|people| {
+            people::fill(&people, 20).await;
+        }),
+    },
+    Scenario {
+        name: "outage",
+        about: "the provider is away for an hour, and answers badly before and after",
+        faults: Faults {
+            fails_after: 150,
+            hangs: 80,
+            list_late_s: 240,
+            rings_late: 150,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 110,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+            people.pause_s(1_200, 1_800).await;
+            let until = people.world.now() + TimeDelta::hours(1);
+            people.world.phones.is_down_until(until);
+        }),
+    },
+    Scenario {
+        name: "silence",
+        about: "all webhooks are lost for an hour",
+        faults: Faults::BAD_DAY,
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 110,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+            people.pause_s(600, 1_200).await;
+            let silent = Faults {
+                webhook_lost: 1_000,
+                ..people.world.faults()
+            };
+            people.world.set_faults(silent);
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+            people.world.set_faults(Faults::BAD_DAY);
+        }),
+    },
+    Scenario {
+        name: "dead-letters",
+        about: "outcomes crash until messages are dead letters; somebody puts them back",
+        faults: Faults::BAD_DAY,
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 100,
+        script: script!(|people| {
+            people.dead_letters_after(3);
+            people::fill(&people, 12).await;
+            people.pause_s(600, 900).await;
+            let crashing = Faults {
+                crash: 700,
+                ..people.world.faults()
+            };
+            people.world.set_faults(crashing);
+            tokio::time::sleep(Duration::from_secs(1_800)).await;
+            people.world.set_faults(Faults::BAD_DAY);
+            people.put_dead_letters_back();
+            people.pause_s(300, 600).await;
+            people.put_dead_letters_back();
+        }),
+    },
+    Scenario {
+        name: "pause",
+        about: "switches and pauses thrown all the time",
+        faults: Faults {
+            rings_late: 0,
+            slow: 30,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &TWO,
+        start: BEFORE_OPENING,
+        minutes: 90,
+        script: script!(|people| {
+            let leads = people::fill(&people, 16).await;
+            people::switch_all_day(&people, &leads).await;
+        }),
+    },
+    Scenario {
+        name: "deploy",
+        about: "every instance is replaced again and again; once the writers of messages are newer than their readers",
+        faults: Faults::BAD_DAY,
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 80,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+            people.pause_s(600, 900).await;
+            people.world.deploy(Deployed {
+                newer_writers: true,
+                newer_readers: false,
+            });
+            people.pause_s(60, 480).await;
+            people.world.deploy(Deployed {
+                newer_writers: true,
+                newer_readers: true,
+            });
+            loop {
+                people.pause_s(120, 600).await;
+                people.world.instances.replace_all();
+            }
+        }),
+    },
+    Scenario {
+        name: "one-phone",
+        about: "few phones, each in three campaigns",
+        faults: Faults::BAD_DAY,
+        campaigns: &THREE,
+        start: BEFORE_OPENING,
+        minutes: 100,
+        script: script!(|people| {
+            for n in 0..6 {
+                for plan in people.world.plans().to_vec() {
+                    people.add(&people::phone(n), plan.id).await;
+                }
+            }
+        }),
+    },
+    Scenario {
+        name: "duplicates",
+        about: "two in five messages and webhooks come twice",
+        faults: Faults {
+            webhook_twice: 400,
+            redelivered: 400,
+            asked_twice: 100,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &ONE,
+        start: BEFORE_OPENING,
+        minutes: 80,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+        }),
+    },
+    Scenario {
+        name: "wrong-clocks",
+        about: "two in five clocks are five to forty minutes off, over a closing and an opening",
+        faults: Faults {
+            clock_wrong: 400,
+            clock_wrong_min: 40,
+            cold_start: 150,
+            rings_late: 0,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &TWO,
+        start: BEFORE_CLOSING,
+        minutes: OVER_NIGHT_MIN,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+        }),
+    },
+    Scenario {
+        name: "spring-forward",
+        about: "the night in which an hour is left out",
+        faults: Faults::BAD_DAY,
+        campaigns: &TWO,
+        // Saturday 12:10 in New York; clocks change on Sunday, 14 March 2027.
+        start: "2027-03-13T17:10:00Z",
+        minutes: OVER_NIGHT_MIN - 60,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+        }),
+    },
+    Scenario {
+        name: "fall-back",
+        about: "the night in which an hour comes twice",
+        faults: Faults::BAD_DAY,
+        campaigns: &TWO,
+        // Saturday 12:10 in New York; clocks change on Sunday, 7 November 2027.
+        start: "2027-11-06T16:10:00Z",
+        minutes: OVER_NIGHT_MIN + 60,
+        script: script!(|people| {
+            people::fill(&people, 16).await;
+        }),
+    },
+];
+
+/// A day by its name.
+pub(crate) fn by_name(name: &str) -> Option<&'static Scenario> {
+    ALL.iter().find(|scenario| scenario.name == name)
+}
