@@ -12,6 +12,9 @@ const WAITING: [&str; 5] = ["pending", "rescheduled", "queued", "dialing", "dail
 /// In calm hours a due lead is called, or moved on, within this: a lease, two looks of reconcile five minutes apart, and
 /// its place in the line.
 const CALM_LAG_MAX: TimeDelta = TimeDelta::minutes(25);
+/// A call that the network never ends is given up within this: ten minutes in its queue, six of talk, ten of margin, ten
+/// after the stop, and a run of reconcile before each.
+const IN_FLIGHT_MAX: TimeDelta = TimeDelta::minutes(50);
 
 fn waits(lead: &Value) -> bool {
     WAITING.contains(&text(lead, "st"))
@@ -58,6 +61,11 @@ pub(super) fn calm(world: &World, items: &Items, since: DateTime<Utc>) {
             continue;
         };
         let Some(next) = moment(lead, "next") else { continue };
+        let inflight = items.ledgers.get(phone).map(|ledger| &ledger["inflight"]);
+        let reserved = inflight.and_then(|inflight| moment(inflight, "reserved_at"));
+        if reserved.is_some_and(|at| now - at < IN_FLIGHT_MAX) {
+            continue;
+        }
         if plan.is_open(since) && plan.is_open(now) && now - next.max(since) > CALM_LAG_MAX {
             let what = format!(
                 "{phone} in {} is due since {} and nothing happens ({})",
