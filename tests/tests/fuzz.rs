@@ -53,7 +53,7 @@ const MEMORY_TIMES_MAX: usize = 200;
 /// The stack of a worker of tokio, and so of a function on Lambda.
 const STACK_BYTES: usize = 2 << 20;
 
-/// Memory is counted for the whole process, so that one input runs at a time.
+/// Memory is counted for the whole process, so that one input runs at a time. What the engines below take in C is not.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn folder(path: &str) -> PathBuf {
