@@ -54,7 +54,8 @@ impl Place {
         let folder = std::env::temp_dir().join(format!("redial-kill-{}-{seed}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let start = PORTS.start + u16::try_from(std::process::id() % 8_000).unwrap() * 2;
+        // Apart from those of another run at the same time.
+        let start = PORTS.start + u16::try_from(std::process::id() % 4_000).unwrap() * 4;
         let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
         let ports: Vec<u16> = (start..PORTS.end).filter(free).take(3).collect();
         let [port, dynamodb_port, sqs_port] = ports[..] else {

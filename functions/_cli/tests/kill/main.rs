@@ -18,7 +18,7 @@ use std::{process::Stdio, sync::Arc, time::Duration};
 use chrono::{DateTime, NaiveTime, Utc};
 use load::{Errands, Load};
 use log::{Call, Hours, Stop, Whom};
-use machine::{ADMIN_KEY, As, Machine, Place};
+use machine::{ADMIN_KEY, Machine, Place};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use tokio::process::Command;
@@ -203,11 +203,8 @@ impl Run {
 
     /// From the answer on nobody is called, over kills, until it is switched on again.
     async fn switch_off(&mut self) {
-        let answer = self
-            .place
-            .ask(As::Admin, "POST", "/api/admin/redial-queue/disable", None)
-            .await;
-        assert_eq!(answer.map(|answer| answer.status), Some(200));
+        let answer = self.place.admin("POST", "/api/admin/redial-queue/disable", None).await;
+        assert_eq!(answer["remaining"], json!([]), "{answer}");
         self.load.note_stop(Stop {
             after: log::newest(&self.place.data()),
             whom: Whom::Everybody,
