@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
-use redial_aws::keys;
 use redial_aws::table::Change;
+use redial_aws::{keys, rule_store};
 use redial_domain::RuleSetName;
 use redial_rules::RuleSet;
 use redial_tests::{MONDAY_NOON, TestApp, talk};
@@ -22,22 +24,19 @@ fn built_in_files() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Puts a version into the table and makes it the active one.
+/// Puts a version into the table and makes it the active one, whatever it says: no check stands in the way.
 async fn activate(app: &TestApp, version: u32, files: BTreeMap<String, String>, previous: Option<u32>) {
     let table = app.instance().table;
     let set = RuleSetName::parse(SET).unwrap();
+    let files = AttributeValue::B(Blob::new(rule_store::pack_files(&files).unwrap()));
+    let stored = json!({"version": version, "hash": "", "based_on": 0, "by": "test", "at": 0, "note": "test"});
     table
-        .write(Change::put(
-            keys::rules_version(&set, version),
-            &json!({"files": files}),
-        ))
+        .write(Change::put(keys::rules_version(&set, version), &stored).with("files", files))
         .await
         .unwrap();
+    let active = json!({"epoch": 1, "version": version, "previous": previous, "by": "test", "at": 0, "note": "test"});
     table
-        .write(Change::put(
-            keys::rules_active(&set),
-            &json!({"version": version, "previous": previous}),
-        ))
+        .write(Change::put(keys::rules_active(&set), &active))
         .await
         .unwrap();
 }

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
-use crate::{add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, show_lead};
+use crate::{
+    add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, rules_approval,
+    rules_draft, rules_publish, rules_show, show_lead,
+};
 
 /// The function.
 #[derive(Debug, Clone)]
@@ -101,7 +104,7 @@ impl Handler {
     }
 
     async fn route(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
-        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, View};
+        use Permission::{AddLead, ChangeLead, GovernRules, ManageCampaigns, ManageRules, OperateQueue, View};
         use queue_switches::Switch;
         let queue = ["api", "admin", "redial-queue"];
         if let Some(rest) = path.strip_prefix(queue.as_slice()) {
@@ -123,6 +126,27 @@ impl Handler {
                 ("POST", ["lead", id, "pause"]) => queue_lead::pause(caller.may(ChangeLead)?, id).await,
                 ("POST", ["lead", id, "resume"]) => queue_lead::resume(caller.may(ChangeLead)?, id).await,
                 ("DELETE", ["lead", id]) => queue_lead::remove(caller.may(ChangeLead)?, id).await,
+                _ => Err(not_found(method, path)),
+            };
+        }
+        if let Some(rest) = path.strip_prefix(["api", "rules"].as_slice()) {
+            return match (method, rest) {
+                ("GET", []) => rules_show::list(caller.may(View)?).await,
+                ("PUT", ["approval"]) => rules_approval::change(caller.may(GovernRules)?).await,
+                ("GET", ["approval"]) => rules_approval::show(caller.may(View)?).await,
+                ("GET", [set]) => rules_show::show(caller.may(View)?, set).await,
+                ("GET", [set, "versions", which]) => rules_show::files(caller.may(View)?, set, which).await,
+                ("GET", [set, "diff"]) => rules_show::diff(caller.may(View)?, set).await,
+                ("GET", [set, "trial"]) => rules_show::trial(caller.may(View)?, set).await,
+                ("GET", [set, "activities"]) => rules_show::history(caller.may(View)?, set).await,
+                ("GET", [set, "draft"]) => rules_draft::show(caller.may(View)?, set).await,
+                ("PUT", [set, "draft"]) => rules_draft::save(caller.may(ManageRules)?, set).await,
+                ("DELETE", [set, "draft"]) => rules_draft::drop(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "check"]) => rules_draft::check(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "publish"]) => rules_publish::publish(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "approve"]) => rules_publish::approve(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "rollback"]) => rules_publish::roll_back(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "share"]) => rules_publish::share(caller.may(ManageRules)?, set).await,
                 _ => Err(not_found(method, path)),
             };
         }

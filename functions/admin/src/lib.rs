@@ -11,6 +11,11 @@ mod queue_records;
 mod queue_status;
 mod queue_switches;
 mod request;
+mod rules_approval;
+mod rules_draft;
+mod rules_examine;
+mod rules_publish;
+mod rules_show;
 mod show_lead;
 mod still_placing;
 

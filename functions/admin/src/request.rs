@@ -31,6 +31,14 @@ impl Caller<'_> {
         ))
     }
 
+    /// As [`Caller::body`]; a request without one means the defaults.
+    pub(crate) fn body_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.request.bytes()?.iter().all(u8::is_ascii_whitespace) {
+            return Ok(T::default());
+        }
+        self.body()
+    }
+
     /// The body as JSON of a known shape.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let bytes = self.request.bytes()?;

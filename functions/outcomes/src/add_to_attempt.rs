@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redial_aws::attempts::{Committed, Finish, LedgerEffects, LedgerFence, StoredAttempt};
 use redial_aws::kept::pack;
 use redial_aws::rulebook::RuleBookError;
-use redial_domain::{Attempt, Campaign, DELIVERIES_MAX, Enrichment, Lead, StopScope, enrich};
+use redial_domain::{Attempt, Campaign, DELIVERIES_MAX, Enrichment, Lead, Phone, StopScope, enrich};
 use redial_rules::RuleSet;
 
 use crate::apply_outcome::{Applied, Applier, ApplyError, Round};
@@ -65,7 +65,7 @@ impl Applier {
             now,
         };
         let lead = self.app.table.lead(phone, &before.campaign, now).await?;
-        let rules = match self.rules_of(before, &campaign).await {
+        let rules = match self.rules_of(before, &campaign, phone).await {
             Err(RuleBookError::Table(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::error!(attempt.id = %before.id, "later news without rules: {error}");
@@ -117,12 +117,17 @@ impl Applier {
     }
 
     /// The version that decided about a call also reads what comes later about it.
-    async fn rules_of(&self, before: &Attempt, campaign: &Campaign) -> Result<Arc<RuleSet>, RuleBookError> {
+    async fn rules_of(
+        &self,
+        before: &Attempt,
+        campaign: &Campaign,
+        phone: &Phone,
+    ) -> Result<Arc<RuleSet>, RuleBookError> {
         let app = &self.app;
         let now = app.clock.now();
         match before.decision.as_ref().map(|decision| &decision.trace) {
-            Some(trace) => app.rules.version(&app.table, &trace.set, trace.version, now).await,
-            None => app.rules.in_use(&app.table, &campaign.rule_set, now).await,
+            Some(trace) => app.rules.version(&app.table, &trace.set, trace.version).await,
+            None => app.rules.for_phone(&app.table, &campaign.rule_set, phone, now).await,
         }
     }
 }

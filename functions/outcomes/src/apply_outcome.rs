@@ -368,7 +368,7 @@ impl Applier {
         let rules = match self
             .app
             .rules
-            .in_use(&self.app.table, &case.campaign.rule_set, case.now)
+            .for_phone(&self.app.table, &case.campaign.rule_set, phone, case.now)
             .await
         {
             Err(RuleBookError::Table(error)) => return Err(error.into()),

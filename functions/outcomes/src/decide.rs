@@ -126,6 +126,7 @@ impl Case<'_> {
             slot: self.slot.clone(),
             decision: None,
             problem: None,
+            failed_version: None,
         };
         let mut effects = LedgerEffects::default();
         if facts.stop.is_some() {
@@ -150,6 +151,7 @@ impl Case<'_> {
             };
         };
         let counted = self.counted(lead);
+        let version = rules.as_ref().ok().map(|rules| rules.version());
         let answered = rules.and_then(|rules| {
             self.ask(rules, &counted, Disposition::Unknown, self.event.kind)
                 .map_err(|error| error.to_string())
@@ -173,6 +175,7 @@ impl Case<'_> {
             }
             Err(problem) => {
                 attempt.problem = Some(cut(&problem, PROBLEM_MAX));
+                attempt.failed_version = version;
                 let mut parked = counted;
                 parked.version += 1;
                 parked.updated_at = self.now;

@@ -7,5 +7,6 @@ mod history;
 mod in_flight;
 mod questions;
 mod verdict;
+mod watch_rollouts;
 
 pub use handler::Handler;

@@ -135,7 +135,7 @@ fn attempt_change(finish: &Finish<'_>) -> Change {
         .with("deliveries", AttributeValue::Ss(vec![finish.delivery.to_string()]))
         .with(
             "d_pk",
-            AttributeValue::S(format!("{}#{}#{shard}", attempt.campaign, attempt.date)),
+            AttributeValue::S(keys::day(&attempt.campaign, attempt.date, shard)),
         )
         .with(
             "d_sk",

@@ -5,7 +5,7 @@
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use redial_domain::{CampaignId, LeadId, StatusName, StopScope};
+use redial_domain::{CampaignId, LeadId, RuleSetName, StatusName, StopScope};
 use serde::Serialize;
 
 /// The `source` of all events.
@@ -49,6 +49,26 @@ pub enum Happened {
         /// Its new status.
         status: String,
     },
+    /// A version of a rule set decides from now on: for all phones, or for a share of them first.
+    RulesPublished {
+        /// Which set.
+        set: RuleSetName,
+        /// The version.
+        version: u32,
+        /// Phones that it decides for, in per cent.
+        share: u32,
+    },
+    /// A rule set went back to a version that decided before.
+    RulesReturned {
+        /// Which set.
+        set: RuleSetName,
+        /// The version that decides no more.
+        from: u32,
+        /// The version that decides again.
+        to: u32,
+        /// Whether nobody asked for it: too many errors did.
+        automatic: bool,
+    },
 }
 
 impl Happened {
@@ -58,6 +78,8 @@ impl Happened {
             Self::LeadStopped { .. } => "LeadStopped",
             Self::LeadParked { .. } => "LeadParked",
             Self::CampaignMoved { .. } => "CampaignMoved",
+            Self::RulesPublished { .. } => "RulesPublished",
+            Self::RulesReturned { .. } => "RulesReturned",
         }
     }
 }

@@ -118,6 +118,19 @@ pub fn rules_version(set: &RuleSetName, version: u32) -> Key {
     Key::new(format!("RULES#{set}"), format!("V#{version:08}"))
 }
 
+/// The draft of a rule set.
+pub fn rules_draft(set: &RuleSetName) -> Key {
+    Key::new(format!("RULES#{set}"), "DRAFT")
+}
+
+/// All rule sets that somebody has worked on are one partition: there are few.
+pub const RULE_SETS: &str = "RULE_SETS";
+
+/// A rule set in the list of them.
+pub fn rule_set(set: &RuleSetName) -> Key {
+    Key::new(RULE_SETS, set.as_str())
+}
+
 /// A payload that nothing could be done with, kept for people.
 pub fn kept(date: NaiveDate, id: &str) -> Key {
     Key::new(format!("KEPT#{date}"), id)
@@ -162,10 +175,20 @@ pub fn read_queue_range(range: &str) -> Option<(DateTime<Utc>, redial_domain::Le
     Some((at, state, redial_domain::LeadId::parse(parts.next()?).ok()?))
 }
 
+/// A column of the board, of one part of a list.
+pub fn board(list: &str, status: &str, shard: u32) -> String {
+    format!("{list}#{status}#{shard}")
+}
+
+/// The attempts of one local day of a campaign, of one part of it.
+pub fn day(campaign: &CampaignId, date: NaiveDate, shard: u32) -> String {
+    format!("{campaign}#{date}#{shard}")
+}
+
 /// A lead's place on the board.
 pub fn board_place(lead: &Lead) -> (String, String) {
     (
-        format!("{}#{}#{}", lead.list, lead.status, lead.shard),
+        board(lead.list.as_str(), lead.status.as_str(), lead.shard),
         format!("{}#{}", time(lead.status_at), lead.id),
     )
 }

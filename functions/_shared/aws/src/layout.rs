@@ -41,7 +41,7 @@ pub const DAY_INDEX: Index = Index {
     name: "day",
     hash: "d_pk",
     range: Some("d_sk"),
-    includes: &["outcome", "disposition", "talk_s", "rule_version"],
+    includes: &["outcome", "disposition", "talk_s", "rule_version", "bad_ver"],
 };
 /// Items by a foreign id.
 pub const REF_INDEX: Index = Index {

@@ -21,6 +21,8 @@ pub mod leads;
 pub mod ledgers;
 pub mod messages;
 pub mod queues;
+pub mod rollout;
+pub mod rule_store;
 pub mod rulebook;
 pub mod setup;
 pub mod slots;

@@ -1,21 +1,25 @@
 //! The rule set in use, looked up at most every ten seconds.
 //!
 //! Built-in rules decide only after a successful look that finds no ACTIVE version: a throttled table never makes them
-//! decide by accident. A version that does not compile is reported, and the one before it is used.
+//! decide by accident. A version that does not compile is reported, and the one before it is used. A version is read
+//! and compiled once; a look only asks which one is in use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redial_domain::RuleSetName;
+use redial_domain::{Phone, RuleSetName};
 use redial_rules::RuleSet;
-use serde::Deserialize;
 
-use crate::keys;
-use crate::table::{Table, TableError, read};
+use crate::rule_store::{Active, Rollout};
+use crate::table::{Table, TableError};
 
 /// A published change is live within 15 seconds (R2); this leaves 5 for the way.
 const LOOK_EVERY: TimeDelta = TimeDelta::seconds(10);
+
+/// Compiled versions that are kept, beside those in use: later news comes about calls that older ones decided, and a
+/// version is about 100 KB compiled.
+const COMPILED_MAX: usize = 16;
 
 /// Why there are no rules to decide with.
 #[derive(Debug, thiserror::Error)]
@@ -38,45 +42,32 @@ pub enum RuleBookError {
     },
 }
 
-#[derive(Deserialize)]
-struct Active {
-    version: u32,
-    #[serde(default)]
-    previous: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    files: BTreeMap<String, String>,
-}
-
+/// What is in use of one set.
 #[derive(Debug, Clone)]
 struct Loaded {
     set: Arc<RuleSet>,
+    /// A version on trial, and for whom.
+    trial: Option<(Arc<RuleSet>, Rollout)>,
+    /// What was active at the last look; none is "nothing published".
+    epoch: Option<u64>,
     looked_at: DateTime<Utc>,
+}
+
+type Compiled = VecDeque<((RuleSetName, u32), Arc<RuleSet>)>;
+
+#[derive(Debug, Default)]
+struct Pages {
+    in_use: HashMap<RuleSetName, Loaded>,
+    /// The newest at the back.
+    compiled: Compiled,
 }
 
 /// The rule sets of one instance of a function.
 #[derive(Debug, Clone, Default)]
-pub struct RuleBook(Arc<Mutex<HashMap<RuleSetName, Loaded>>>);
+pub struct RuleBook(Arc<Mutex<Pages>>);
 
 impl RuleBook {
-    fn loaded(&self, name: &RuleSetName) -> Option<Loaded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    fn keep(&self, name: &RuleSetName, set: &Arc<RuleSet>, now: DateTime<Utc>) {
-        let loaded = Loaded {
-            set: Arc::clone(set),
-            looked_at: now,
-        };
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.clone(), loaded);
-    }
-
-    /// The version in use.
+    /// The version in use, for what is not about one phone: defaults, labels, the status of new leads.
     ///
     /// # Errors
     /// When there is none that could decide.
@@ -86,32 +77,28 @@ impl RuleBook {
         name: &RuleSetName,
         now: DateTime<Utc>,
     ) -> Result<Arc<RuleSet>, RuleBookError> {
-        let before = self.loaded(name);
-        if let Some(loaded) = &before
-            && (now - loaded.looked_at).abs() < LOOK_EVERY
-        {
-            return Ok(Arc::clone(&loaded.set));
-        }
-        let active: Option<Active> = match table.get(&keys::rules_active(name), true).await {
-            Ok(item) => item.map(read).transpose()?,
-            Err(error) => {
-                let Some(loaded) = before else { return Err(error.into()) };
-                tracing::warn!(rules.set = %name, "rules: {error}; the version loaded before stays in use");
-                return Ok(loaded.set);
-            }
-        };
-        let set = match active {
-            None => RuleSet::built_in(name).ok_or_else(|| RuleBookError::Unknown(name.clone()))?,
-            Some(active) => match before.filter(|loaded| loaded.set.version() == active.version) {
-                Some(loaded) => loaded.set,
-                None => self.load(table, name, &active).await?,
-            },
-        };
-        self.keep(name, &set, now);
-        Ok(set)
+        Ok(self.look(table, name, now).await?.set)
     }
 
-    /// A version that decided before, for later news about the same call.
+    /// The version that decides about a phone: the one in use, or the one on trial if the phone is in its share.
+    ///
+    /// # Errors
+    /// As [`RuleBook::in_use`].
+    pub async fn for_phone(
+        &self,
+        table: &Table,
+        name: &RuleSetName,
+        phone: &Phone,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<RuleSet>, RuleBookError> {
+        let loaded = self.look(table, name, now).await?;
+        Ok(match loaded.trial {
+            Some((set, rollout)) if rollout.takes(phone) => set,
+            _ => loaded.set,
+        })
+    }
+
+    /// One version, such as the one that decided about a call before.
     ///
     /// # Errors
     /// When it is gone or does not compile any more.
@@ -120,27 +107,108 @@ impl RuleBook {
         table: &Table,
         name: &RuleSetName,
         version: u32,
-        now: DateTime<Utc>,
     ) -> Result<Arc<RuleSet>, RuleBookError> {
-        let current = self.in_use(table, name, now).await;
-        match current {
-            Ok(set) if set.version() == version => Ok(set),
-            _ if version == 0 => RuleSet::built_in(name).ok_or_else(|| RuleBookError::Unknown(name.clone())),
-            _ => compile(table, name, version).await,
+        if version == 0 {
+            return RuleSet::built_in(name).ok_or_else(|| RuleBookError::Unknown(name.clone()));
         }
+        let key = (name.clone(), version);
+        if let Some(set) = self.compiled(&key) {
+            return Ok(set);
+        }
+        let set = compile(table, name, version).await?;
+        let mut pages = self.pages();
+        if pages.compiled.len() >= COMPILED_MAX {
+            pages.compiled.pop_front();
+        }
+        pages.compiled.push_back((key, Arc::clone(&set)));
+        Ok(set)
     }
 
-    async fn load(&self, table: &Table, name: &RuleSetName, active: &Active) -> Result<Arc<RuleSet>, RuleBookError> {
-        match (compile(table, name, active.version).await, active.previous) {
+    fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compiled(&self, key: &(RuleSetName, u32)) -> Option<Arc<RuleSet>> {
+        let mut pages = self.pages();
+        let at = pages.compiled.iter().position(|(known, _)| known == key)?;
+        let entry = pages.compiled.remove(at)?;
+        let set = Arc::clone(&entry.1);
+        pages.compiled.push_back(entry);
+        Some(set)
+    }
+
+    async fn look(&self, table: &Table, name: &RuleSetName, now: DateTime<Utc>) -> Result<Loaded, RuleBookError> {
+        let before = self.pages().in_use.get(name).cloned();
+        if let Some(loaded) = &before
+            && (now - loaded.looked_at).abs() < LOOK_EVERY
+        {
+            return Ok(loaded.clone());
+        }
+        let active = match (table.rules_active(name).await, &before) {
+            (Ok(active), _) => active,
+            (Err(error), None) => return Err(error.into()),
+            (Err(error), Some(loaded)) => {
+                tracing::warn!(rules.set = %name, "rules: {error}; the version loaded before stays in use");
+                return Ok(loaded.clone());
+            }
+        };
+        let epoch = active.as_ref().map(|active| active.epoch);
+        let loaded = match (before, &active) {
+            (Some(loaded), _) if loaded.epoch == epoch => Loaded {
+                looked_at: now,
+                ..loaded
+            },
+            (_, None) => Loaded {
+                set: RuleSet::built_in(name).ok_or_else(|| RuleBookError::Unknown(name.clone()))?,
+                trial: None,
+                epoch,
+                looked_at: now,
+            },
+            (before, Some(active)) => match self.load(table, name, active, now).await {
+                Ok(loaded) => loaded,
+                // Throttled between two reads: what decided a moment ago decides until the next look.
+                Err(RuleBookError::Table(error)) if before.is_some() => {
+                    tracing::warn!(rules.set = %name, "rules: {error}; the version loaded before stays in use");
+                    return before.ok_or(RuleBookError::Table(error));
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.pages().in_use.insert(name.clone(), loaded.clone());
+        Ok(loaded)
+    }
+
+    async fn load(
+        &self,
+        table: &Table,
+        name: &RuleSetName,
+        active: &Active,
+        now: DateTime<Utc>,
+    ) -> Result<Loaded, RuleBookError> {
+        let set = match (self.version(table, name, active.version).await, active.previous) {
             (Err(error @ RuleBookError::Broken { .. }), Some(previous)) => {
                 tracing::error!(rules.set = %name, rules.version = active.version, "{error}; version {previous} stays in use");
-                if previous == 0 {
-                    return RuleSet::built_in(name).ok_or_else(|| RuleBookError::Unknown(name.clone()));
-                }
-                compile(table, name, previous).await
+                self.version(table, name, previous).await?
             }
-            (answer, _) => answer,
-        }
+            (answer, _) => answer?,
+        };
+        let trial = match &active.rollout {
+            None => None,
+            Some(rollout) => match self.version(table, name, rollout.version).await {
+                Ok(set) => Some((set, rollout.clone())),
+                Err(error @ RuleBookError::Broken { .. }) => {
+                    tracing::error!(rules.set = %name, rules.version = rollout.version, "{error}; it decides for nobody");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(Loaded {
+            set,
+            trial,
+            epoch: Some(active.epoch),
+            looked_at: now,
+        })
     }
 }
 
@@ -150,18 +218,14 @@ async fn compile(table: &Table, name: &RuleSetName, version: u32) -> Result<Arc<
         version,
         finding,
     };
-    let item = table.get(&keys::rules_version(name, version), true).await?;
-    let stored: Version = item
-        .map(read)
-        .transpose()?
-        .ok_or_else(|| broken("its text is not in the table".to_owned()))?;
+    let stored = match table.rules_version(name, version).await {
+        Err(TableError::Corrupt(why)) => return Err(broken(why)),
+        found => found?.ok_or_else(|| broken("its text is not in the table".to_owned()))?,
+    };
     RuleSet::from_files(name, version, &stored.files)
         .map(Arc::new)
         .map_err(|findings| {
-            broken(
-                findings
-                    .first()
-                    .map_or_else(|| "no reason given".to_owned(), ToString::to_string),
-            )
+            let first = findings.first().map(ToString::to_string);
+            broken(first.unwrap_or_else(|| "no reason given".to_owned()))
         })
 }

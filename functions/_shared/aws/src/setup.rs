@@ -113,6 +113,7 @@ fn first_settings(environment: &Environment) -> Result<Settings, SetupError> {
             .unwrap_or(defaults.process_interval_min),
         retention_days: number(environment, "REDIAL_RETENTION_DAYS", 1..=3_650)?.unwrap_or(defaults.retention_days),
         keep_raw: flag(environment, "WEBHOOK_LOGGING_ENABLED")?.unwrap_or(defaults.keep_raw),
+        rules_need_approval: defaults.rules_need_approval,
     })
 }
 

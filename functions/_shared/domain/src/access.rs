@@ -31,6 +31,10 @@ pub enum Permission {
     AddLead,
     /// Create, change, start and pause campaigns; the business switch; limits.
     ManageCampaigns,
+    /// Draft, check, replay, publish and roll back rules; cancel jobs.
+    ManageRules,
+    /// Say whether rules need a second person's approval.
+    GovernRules,
     /// Start and stop the queue.
     OperateQueue,
 }
@@ -60,7 +64,8 @@ impl Role {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
             Permission::View | Permission::ChangeLead => Self::Agent,
-            Permission::AddLead | Permission::ManageCampaigns => Self::Admin,
+            Permission::AddLead | Permission::ManageCampaigns | Permission::ManageRules => Self::Admin,
+            Permission::GovernRules => Self::Owner,
             Permission::OperateQueue => Self::SystemAdmin,
         };
         self >= least
@@ -92,19 +97,28 @@ mod tests {
 
     #[test]
     fn the_table_of_who_may_do_what() {
-        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, PostWebhook, View};
+        use Permission::{
+            AddLead, ChangeLead, GovernRules, ManageCampaigns, ManageRules, OperateQueue, PostWebhook, View,
+        };
+        let all = [
+            PostWebhook,
+            View,
+            ChangeLead,
+            AddLead,
+            ManageCampaigns,
+            ManageRules,
+            GovernRules,
+            OperateQueue,
+        ];
         let table = [
-            (Role::Webhook, vec![PostWebhook]),
-            (Role::Agent, vec![View, ChangeLead]),
-            (Role::Admin, vec![View, ChangeLead, AddLead, ManageCampaigns]),
-            (Role::Owner, vec![View, ChangeLead, AddLead, ManageCampaigns]),
-            (
-                Role::SystemAdmin,
-                vec![View, ChangeLead, AddLead, ManageCampaigns, OperateQueue],
-            ),
+            (Role::Webhook, &all[..1]),
+            (Role::Agent, &all[1..3]),
+            (Role::Admin, &all[1..6]),
+            (Role::Owner, &all[1..7]),
+            (Role::SystemAdmin, &all[1..]),
         ];
         for (role, allowed) in table {
-            for permission in [PostWebhook, View, ChangeLead, AddLead, ManageCampaigns, OperateQueue] {
+            for permission in all {
                 assert_eq!(
                     role.may(permission),
                     allowed.contains(&permission),

@@ -75,6 +75,9 @@ pub struct Attempt {
     /// Why a rule failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The version whose rule failed, if one could be loaded.
+    #[serde(default, rename = "bad_ver", skip_serializing_if = "Option::is_none")]
+    pub failed_version: Option<u32>,
 }
 
 const fn no_transfer() -> Transfer {

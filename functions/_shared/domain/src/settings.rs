@@ -18,6 +18,9 @@ pub struct Settings {
     pub retention_days: u32,
     /// Whether raw webhook payloads are kept beside the attempts.
     pub keep_raw: bool,
+    /// Whether a second person has to approve a rule change before it is live (R9).
+    #[serde(default)]
+    pub rules_need_approval: bool,
 }
 
 impl Default for Settings {
@@ -29,6 +32,7 @@ impl Default for Settings {
             process_interval_min: 1,
             retention_days: 30,
             keep_raw: true,
+            rules_need_approval: false,
         }
     }
 }
