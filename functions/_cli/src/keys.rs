@@ -6,7 +6,7 @@ use clap::Subcommand;
 use redial_aws::{App, Clock, Environment, Ids, app};
 use redial_local::{
     create::TABLE_NAME,
-    data_dir::noted_dynamodb_url,
+    data_dir::noted_url,
     endpoints::{AwsUrls, sdk_config},
     options::DYNAMODB_PORT,
 };
@@ -53,7 +53,7 @@ impl Where {
         let endpoint = match &self.endpoint {
             Some(endpoint) => Some(endpoint.clone()),
             None if self.local => {
-                let noted = noted_dynamodb_url(&self.data);
+                let noted = noted_url(&self.data, "dynamodb_url");
                 Some(noted.unwrap_or_else(|| format!("http://127.0.0.1:{DYNAMODB_PORT}")))
             }
             None => None,

@@ -3,6 +3,7 @@
 // The SDK's futures nest deeper than the compiler follows by default.
 #![recursion_limit = "256"]
 
+mod api;
 mod failure;
 mod keys;
 mod keys_create;
@@ -11,6 +12,11 @@ mod keys_revoke;
 mod local;
 mod log;
 mod print;
+mod rules;
+mod rules_change;
+mod rules_folder;
+mod rules_look;
+mod rules_words;
 
 use std::process::ExitCode;
 
@@ -28,6 +34,7 @@ struct Arguments {
 enum Command {
     Local(local::Local),
     Keys(keys::Keys),
+    Rules(rules::Rules),
 }
 
 #[tokio::main]
@@ -37,6 +44,7 @@ async fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Local(local) => local::run(local).await,
         Command::Keys(keys) => keys::run(keys).await,
+        Command::Rules(rules) => rules::run(rules).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,6 +77,12 @@ mod tests {
             "redial keys create --name x --role king",
             "redial keys create --role agent",
             "redial keys list --local --endpoint http://127.0.0.1:8000",
+            "redial rules publish rules/x",
+            "redial rules publish rules/x --note why --share 100",
+            "redial rules share x 0 --note why",
+            "redial rules approve x",
+            "redial rules show x --version 3",
+            "redial rules draft --drop x",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

@@ -226,11 +226,11 @@ impl DataDir {
     }
 }
 
-/// The DynamoDB address that the machine of a data directory noted last, for the command line.
-pub fn noted_dynamodb_url(path: &Path) -> Option<String> {
+/// An address that the machine of a data directory noted last, such as `base_url`, for the command line.
+pub fn noted_url(path: &Path, which: &str) -> Option<String> {
     let noted = fs::read(path.join(ENDPOINTS)).ok()?;
     let noted: serde_json::Value = serde_json::from_slice(&noted).ok()?;
-    noted["dynamodb_url"].as_str().map(str::to_owned)
+    noted[which].as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -114,10 +114,7 @@ pub(crate) async fn save(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
         .map_or(0, |active| active.version);
     let draft = Draft {
         revision: stored.as_ref().map_or(0, |draft| draft.revision) + 1,
-        based_on: save
-            .based_on
-            .or(open.map(|draft| draft.based_on))
-            .unwrap_or(in_use),
+        based_on: save.based_on.or(open.map(|draft| draft.based_on)).unwrap_or(in_use),
         by: caller.actor.name.clone(),
         at: app.clock.now(),
         proposal: None,
@@ -125,7 +122,12 @@ pub(crate) async fn save(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
         files: save.files,
     };
     let examined = examine(&set, draft.based_on + 1, &draft.files);
-    let activity = Activity::now(app, &caller.actor, "draft_saved", Some(format!("revision {}", draft.revision)));
+    let activity = Activity::now(
+        app,
+        &caller.actor,
+        "draft_saved",
+        Some(format!("revision {}", draft.revision)),
+    );
     let seen = stored.as_ref().map(|draft| draft.revision);
     let saved = table
         .save_rules_draft(&set, &draft, seen, &activity)
@@ -159,7 +161,12 @@ pub(crate) async fn drop(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
         files: Files::new(),
         ..draft.clone()
     };
-    let activity = Activity::now(app, &caller.actor, "draft_dropped", Some(format!("revision {}", draft.revision)));
+    let activity = Activity::now(
+        app,
+        &caller.actor,
+        "draft_dropped",
+        Some(format!("revision {}", draft.revision)),
+    );
     let done = app
         .table
         .save_rules_draft(&set, &dropped, Some(draft.revision), &activity)
@@ -168,7 +175,10 @@ pub(crate) async fn drop(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
     if !done {
         return Err(changed(open_draft(caller, &set).await?.as_ref()));
     }
-    Ok(Answer::json(200, &json!({"success": true, "set": set, "dropped": draft.revision})))
+    Ok(Answer::json(
+        200,
+        &json!({"success": true, "set": set, "dropped": draft.revision}),
+    ))
 }
 
 /// Checks what is sent, a version, or else the draft, and runs its cases. Saves nothing.

@@ -86,7 +86,10 @@ impl Examined {
             )
         } else {
             let failed = self.cases.as_ref().map_or(0, |run| run.failures.len());
-            ("cases_failed", format!("failed to accept the rules: {failed} cases fail"))
+            (
+                "cases_failed",
+                format!("failed to accept the rules: {failed} cases fail"),
+            )
         };
         let mut body = self.shown();
         body["success"] = json!(false);

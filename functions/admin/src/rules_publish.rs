@@ -176,7 +176,12 @@ async fn go_live(
         return Ok(refusal);
     }
     let Some(rules) = examined.set else {
-        return Err(Problem::new(500, "internal", "failed to publish the rules: checked and yet not there", "report it"));
+        return Err(Problem::new(
+            500,
+            "internal",
+            "failed to publish the rules: checked and yet not there",
+            "report it",
+        ));
     };
     if let Some(before) = loaded(caller, set, in_use).await? {
         if before.hash() == rules.hash() {
@@ -221,7 +226,11 @@ async fn go_live(
         at: now,
         note: wish.note.clone(),
     };
-    let what = format!("version {number}, {} % of phones: {}", wish.share.unwrap_or(100), wish.note);
+    let what = format!(
+        "version {number}, {} % of phones: {}",
+        wish.share.unwrap_or(100),
+        wish.note
+    );
     let publication = Publication {
         set,
         version: &version,
@@ -262,7 +271,12 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
     let wish: RollBack = caller.body()?;
     let note = note(&wish.note)?;
     let app = caller.app;
-    let Some(seen) = app.table.rules_active(&set).await.map_err(|error| unavailable(&error))? else {
+    let Some(seen) = app
+        .table
+        .rules_active(&set)
+        .await
+        .map_err(|error| unavailable(&error))?
+    else {
         return Err(nothing_before(&set));
     };
     // A version on trial is what a person wants to be rid of first.
@@ -347,7 +361,11 @@ pub(crate) async fn share(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
         ));
     }
     let app = caller.app;
-    let seen = app.table.rules_active(&set).await.map_err(|error| unavailable(&error))?;
+    let seen = app
+        .table
+        .rules_active(&set)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let Some((seen, rollout)) = seen.and_then(|seen| seen.rollout.clone().map(|rollout| (seen, rollout))) else {
         return Err(Problem::new(
             409,
@@ -508,7 +526,12 @@ async fn changed_meanwhile(caller: &Caller<'_>, set: &RuleSetName) -> Problem {
 
 /// What happened, for the bus. The table is the truth: a bus that does not answer must not undo a publication.
 async fn tell(caller: &Caller<'_>, set: &RuleSetName, epoch: u64, happened: Happened) {
-    if let Err(error) = caller.app.bus.publish(&format!("rules:{set}/{epoch}"), &[happened]).await {
+    if let Err(error) = caller
+        .app
+        .bus
+        .publish(&format!("rules:{set}/{epoch}"), &[happened])
+        .await
+    {
         tracing::warn!("{error}");
     }
 }

@@ -155,7 +155,11 @@ pub(crate) async fn diff(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
 pub(crate) async fn trial(caller: &Caller<'_>, set: &str) -> Result<Answer, Problem> {
     let set = set_name(set)?;
     let app = caller.app;
-    let active = app.table.rules_active(&set).await.map_err(|error| unavailable(&error))?;
+    let active = app
+        .table
+        .rules_active(&set)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let Some((active, rollout)) = active.and_then(|active| active.rollout.clone().map(|rollout| (active, rollout)))
     else {
         return Ok(Answer::json(
@@ -192,7 +196,9 @@ async fn named_files(caller: &Caller<'_>, set: &RuleSetName, which: &str) -> Res
         }
         "active" => {
             let active = caller.app.table.rules_active(set).await;
-            active.map_err(|error| unavailable(&error))?.map_or(0, |active| active.version)
+            active
+                .map_err(|error| unavailable(&error))?
+                .map_or(0, |active| active.version)
         }
         number => number.trim_start_matches('v').parse().map_err(|_| {
             let which: String = which.chars().take(20).collect();

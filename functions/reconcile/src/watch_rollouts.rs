@@ -25,7 +25,9 @@ pub(crate) async fn watch_rollouts(app: &App) -> Result<u32, TableError> {
         let Some(active) = app.table.rules_active(set).await? else {
             continue;
         };
-        let Some(rollout) = active.rollout.clone() else { continue };
+        let Some(rollout) = active.rollout.clone() else {
+            continue;
+        };
         if let Some(why) = must_end(app, set, &active, &rollout).await?
             && end(app, set, &active, &rollout, why).await?
         {
@@ -51,13 +53,7 @@ async fn must_end(
     Ok(figures.verdict())
 }
 
-async fn end(
-    app: &App,
-    set: &RuleSetName,
-    seen: &Active,
-    rollout: &Rollout,
-    why: String,
-) -> Result<bool, TableError> {
+async fn end(app: &App, set: &RuleSetName, seen: &Active, rollout: &Rollout, why: String) -> Result<bool, TableError> {
     let active = Active {
         epoch: seen.epoch + 1,
         rollout: None,
@@ -83,7 +79,11 @@ async fn end(
         to: seen.version,
         automatic: true,
     };
-    if let Err(error) = app.bus.publish(&format!("rules:{set}/{}", active.epoch), &[happened]).await {
+    if let Err(error) = app
+        .bus
+        .publish(&format!("rules:{set}/{}", active.epoch), &[happened])
+        .await
+    {
         tracing::warn!("{error}");
     }
     Ok(true)

@@ -209,12 +209,7 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn count_with_status(
-        &self,
-        campaign: &Campaign,
-        status: &str,
-        most: usize,
-    ) -> Result<usize, TableError> {
+    pub async fn count_with_status(&self, campaign: &Campaign, status: &str, most: usize) -> Result<usize, TableError> {
         let mut count = 0;
         for shard in 0..campaign.shards {
             let partition = keys::board(campaign.id.as_str(), status, shard);

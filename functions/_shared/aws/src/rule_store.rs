@@ -194,7 +194,9 @@ fn files_of(item: &Item) -> Result<Files, TableError> {
 }
 
 fn too_large(bytes: usize) -> TableError {
-    TableError::Corrupt(format!("the files are {bytes} bytes packed, more than {PACKED_BYTES_MAX}"))
+    TableError::Corrupt(format!(
+        "the files are {bytes} bytes packed, more than {PACKED_BYTES_MAX}"
+    ))
 }
 
 fn with_files<T: Serialize>(key: crate::table::Key, value: &T, files: &Files) -> Result<Change, TableError> {
@@ -297,7 +299,8 @@ impl Table {
             Some(revision) => change.value(":seen", revision).when("#revision = :seen"),
         };
         let known = Change::put(keys::rule_set(set), &KnownSet { set: set.clone() });
-        self.all_or_nothing(vec![change, known, activity_of(set, activity)]).await
+        self.all_or_nothing(vec![change, known, activity_of(set, activity)])
+            .await
     }
 
     /// Makes a draft the next version: the version, what is in use, the end of the draft, the activity, and what goes
@@ -430,11 +433,25 @@ mod tests {
         let taken = |share| phones.iter().filter(|phone| rollout(share).takes(phone)).count();
         for share in [1, 10, 50, 99] {
             let (found, wanted) = (taken(share), phones.len() * share as usize / 100);
-            assert!(found.abs_diff(wanted) <= 40 + wanted / 10, "{share} %: {found} of {wanted}");
+            assert!(
+                found.abs_diff(wanted) <= 40 + wanted / 10,
+                "{share} %: {found} of {wanted}"
+            );
         }
-        assert!(phones.iter().all(|phone| !rollout(10).takes(phone) || rollout(50).takes(phone)));
-        let other = Rollout { salt: "01JA".to_owned(), ..rollout(50) };
-        assert!(phones.iter().any(|phone| other.takes(phone) != rollout(50).takes(phone)));
+        assert!(
+            phones
+                .iter()
+                .all(|phone| !rollout(10).takes(phone) || rollout(50).takes(phone))
+        );
+        let other = Rollout {
+            salt: "01JA".to_owned(),
+            ..rollout(50)
+        };
+        assert!(
+            phones
+                .iter()
+                .any(|phone| other.takes(phone) != rollout(50).takes(phone))
+        );
     }
 
     #[test]
