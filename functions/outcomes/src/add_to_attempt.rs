@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use redial_aws::attempts::{Committed, Finish, LedgerEffects, LedgerFence, StoredAttempt};
+use redial_aws::attempts::{Committed, Finish, LedgerFence, StoredAttempt};
 use redial_aws::kept::pack;
 use redial_aws::rulebook::RuleBookError;
-use redial_domain::{Attempt, Campaign, DELIVERIES_MAX, Enrichment, Lead, Phone, StopScope, enrich};
+use redial_domain::{Attempt, Campaign, DELIVERIES_MAX, Enrichment, Lead, LedgerEffects, Phone, StopScope, enrich};
 use redial_rules::RuleSet;
+use redial_rules::consequences::{Case, decision};
 
 use crate::apply_outcome::{Applied, Applier, ApplyError, Round};
-use crate::decide::{Case, decision};
 use crate::effects::{News, resume, tell};
 
 /// What later news makes of an attempt and its lead.

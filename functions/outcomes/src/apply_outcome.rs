@@ -22,11 +22,11 @@ use redial_aws::table::TableError;
 use redial_domain::{
     AttemptEnd, AttemptId, CallEvent, CampaignId, Direction, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region,
 };
+use redial_rules::consequences::{Case, Decided};
 use redial_telephony::bland::{AskError, BlandClient};
 use redial_telephony::{bland, convoso};
 
 use crate::add_lead::add_lead;
-use crate::decide::{Case, Decided};
 use crate::effects::{HeldSlot, News, free_slot, tell};
 use crate::find_call::{Call, find_call};
 

@@ -3,7 +3,6 @@
 mod add_lead;
 mod add_to_attempt;
 mod apply_outcome;
-mod decide;
 mod effects;
 mod find_call;
 mod handler;

@@ -1,16 +1,14 @@
 //! Finished attempts: one transaction over three items of one phone, or an enrichment of what is there.
 
 use chrono::{DateTime, Utc};
-use redial_domain::{
-    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, Phone, Start, Subject, SubjectStop,
-};
+use redial_domain::{Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::keys;
 use crate::layout::EXPIRES_AT;
-use crate::leads::{expiry, lead_update};
+use crate::leads::{Activity, expiry, lead_update};
 use crate::table::{Change, Item, Table, TableError, read};
 
 /// Call records are kept for five years (16 CFR § 310.5(a), Telemarketing Sales Rule as amended 2024).
@@ -21,59 +19,6 @@ const RAW_KEPT_DAYS: i64 = 90;
 pub const ATTEMPT_BYTES_MAX: usize = 1_024;
 /// DynamoDB takes 400 KB an item; compressed payloads of 240 KiB are far below.
 const RAW_BYTES_MAX: usize = 380_000;
-
-/// What changes in the ledger when an attempt ends.
-#[derive(Debug, Clone, Default)]
-pub struct LedgerEffects {
-    /// No call before this.
-    pub hold_until: Option<DateTime<Utc>>,
-    /// The phone asked not to be called.
-    pub dnc_at: Option<DateTime<Utc>>,
-    /// The number is bad for good.
-    pub bad_at: Option<DateTime<Utc>>,
-    /// A subject is closed for the phone.
-    pub subject_stop: Option<(Subject, SubjectStop)>,
-    /// The starts to keep, when one is given back or was never counted.
-    pub starts: Option<Vec<Start>>,
-}
-
-impl LedgerEffects {
-    fn apply(&self, mut change: Change, proof: &str) -> Change {
-        if let Some(until) = self.hold_until {
-            change = change
-                .and("SET #hold_until = :hold")
-                .value(":hold", until.timestamp_millis());
-        }
-        if let Some(at) = self.dnc_at {
-            change = change
-                .and("SET #dnc_at = if_not_exists(#dnc_at, :dnc), #dnc_ref = if_not_exists(#dnc_ref, :proof)")
-                .value(":dnc", at.timestamp_millis())
-                .value(":proof", proof);
-        }
-        if let Some(at) = self.bad_at {
-            change = change
-                .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
-                .value(":bad", at.timestamp_millis());
-        }
-        if let Some(starts) = &self.starts {
-            change = change.and("SET #starts = :starts").value(":starts", starts);
-        }
-        change
-    }
-
-    const fn replaces(&self) -> bool {
-        self.subject_stop.is_some() || self.starts.is_some()
-    }
-
-    /// Whether the ledger has to be written at all.
-    pub const fn is_empty(&self) -> bool {
-        self.hold_until.is_none()
-            && self.dnc_at.is_none()
-            && self.bad_at.is_none()
-            && self.subject_stop.is_none()
-            && self.starts.is_none()
-    }
-}
 
 /// How the ledger is fenced while an attempt is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +48,27 @@ pub struct Finish<'a> {
     pub fence: LedgerFence,
     /// What changes in it.
     pub effects: &'a LedgerEffects,
+    /// Days that a finished lead stays.
+    pub retention_days: u32,
+}
+
+/// A finished attempt that is decided again, with everything that moves with it.
+#[derive(Debug)]
+pub struct DecidedAgain<'a> {
+    /// The phone.
+    pub phone: &'a Phone,
+    /// The attempt as it was.
+    pub before: &'a Attempt,
+    /// The attempt as it becomes.
+    pub attempt: &'a Attempt,
+    /// The lead as it becomes, and the version it had.
+    pub lead: (&'a Lead, u64),
+    /// The ledger as it was read.
+    pub ledger: &'a Ledger,
+    /// What changes in it.
+    pub effects: &'a LedgerEffects,
+    /// Who asked for it, and why.
+    pub activity: &'a Activity,
     /// Days that a finished lead stays.
     pub retention_days: u32,
 }
@@ -228,7 +194,7 @@ impl Table {
             LedgerFence::Seen if finish.ledger.seq == 0 => ledger.when("attribute_not_exists(#pk)"),
             LedgerFence::Seen => ledger.value(":seen", finish.ledger.seq).when("#seq = :seen"),
         };
-        ledger = finish.effects.apply(ledger, attempt.id.as_str());
+        ledger = affect(finish.effects, ledger, attempt.id.as_str());
         ledger = stop_subject(ledger, finish.ledger, finish.effects);
         let mut changes = vec![attempt_change(finish), ledger];
         if let Some((lead, seen)) = finish.lead {
@@ -288,7 +254,7 @@ impl Table {
                 .value(":one", 1)
                 .value(":seen", finish.ledger.seq)
                 .when("#seq = :seen");
-            let ledger = finish.effects.apply(ledger, attempt.id.as_str());
+            let ledger = affect(finish.effects, ledger, attempt.id.as_str());
             changes.push(stop_subject(ledger, finish.ledger, finish.effects));
         }
         if let Some((lead, seen)) = lead {
@@ -303,6 +269,57 @@ impl Table {
             {
                 Ok(Committed::Stale)
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An attempt with another decision, the lead and the ledger as they follow from it, together or not at all. The
+    /// ledger moves even where nothing in it changes: a dialer that decided on the lead as it was must look again.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nothing was changed.
+    pub async fn decide_again(&self, again: &DecidedAgain<'_>) -> Result<Committed, TableError> {
+        let DecidedAgain {
+            phone,
+            before,
+            attempt,
+            lead: (lead, seen),
+            ledger,
+            effects,
+            activity,
+            retention_days,
+        } = again;
+        let mut update = Change::update(
+            keys::attempt(phone, &attempt.id),
+            "SET #outcome = :outcome, #disposition = :disposition, #word_unknown = :unknown REMOVE #problem, #bad_ver",
+        )
+        .value(":outcome", attempt.outcome)
+        .value(":disposition", attempt.disposition)
+        .value(":unknown", attempt.word_unknown)
+        .value(":seen_outcome", before.outcome)
+        .value(":seen_disposition", before.disposition)
+        .when("attribute_exists(#pk) AND #outcome = :seen_outcome AND #disposition = :seen_disposition");
+        if let Some(decision) = &attempt.decision {
+            update = update
+                .and("SET #dec = :dec, #rule_version = :version")
+                .value(":dec", decision)
+                .value(":version", decision.trace.version);
+        }
+        let change = Change::update(keys::ledger(phone), "SET #sv = :sv ADD #seq :one")
+            .value(":sv", redial_domain::SCHEMA_VERSION)
+            .value(":one", 1)
+            .value(":seen", ledger.seq)
+            .when("#seq = :seen AND attribute_not_exists(#inflight)");
+        let change = affect(effects, change, attempt.id.as_str());
+        let changes = vec![
+            update,
+            stop_subject(change, ledger, effects),
+            lead_update(lead, *seen, expiry(lead, *retention_days))?,
+            Change::put(keys::activity(phone, &activity.id), activity),
+        ];
+        match self.transact(changes).await {
+            Ok(()) => Ok(Committed::Done),
+            Err(error) if error.is_conflict() || (0..3).any(|n| error.condition_at(n)) => Ok(Committed::Stale),
             Err(error) => Err(error),
         }
     }
@@ -330,6 +347,29 @@ impl Table {
             );
         self.write(change).await.map(|_| ())
     }
+}
+
+fn affect(effects: &LedgerEffects, mut change: Change, proof: &str) -> Change {
+    if let Some(until) = effects.hold_until {
+        change = change
+            .and("SET #hold_until = :hold")
+            .value(":hold", until.timestamp_millis());
+    }
+    if let Some(at) = effects.dnc_at {
+        change = change
+            .and("SET #dnc_at = if_not_exists(#dnc_at, :dnc), #dnc_ref = if_not_exists(#dnc_ref, :proof)")
+            .value(":dnc", at.timestamp_millis())
+            .value(":proof", proof);
+    }
+    if let Some(at) = effects.bad_at {
+        change = change
+            .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
+            .value(":bad", at.timestamp_millis());
+    }
+    if let Some(starts) = &effects.starts {
+        change = change.and("SET #starts = :starts").value(":starts", starts);
+    }
+    change
 }
 
 fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Change {

@@ -13,6 +13,7 @@ mod gate;
 mod ids;
 mod lead;
 mod ledger;
+mod ledger_effects;
 mod next_step;
 mod phone;
 mod rule;
@@ -37,6 +38,7 @@ pub use ids::{
 };
 pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
 pub use ledger::{InFlight, Ledger, Placement, STARTS_MAX, Start, SubjectStop};
+pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};
 pub use rule::{NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};

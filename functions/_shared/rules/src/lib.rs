@@ -11,6 +11,7 @@ mod built_in;
 mod cage;
 mod cases;
 mod check;
+pub mod consequences;
 mod decide;
 mod error;
 mod facts;

@@ -1,12 +1,15 @@
 //! What a call changes: the lead, the attempt and the ledger as they become. No writes here.
+//!
+//! The rules wish, `next_step` decides, and what comes out is ready to be written in one transaction. A call is decided
+//! when it ends, when more is heard about it, and again when its rule had failed or other rules took over.
 
+use crate::{RuleError, RuleSet};
 use chrono::{DateTime, Utc};
-use redial_aws::attempts::LedgerEffects;
 use redial_domain::{
     Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
-    Ledger, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, SubjectStop, next_step,
+    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
+    SubjectStop, next_step,
 };
-use redial_rules::{RuleError, RuleSet};
 
 /// A disposition word as it came, kept to this length: the attempt is one write unit.
 const WORD_MAX: usize = 40;
@@ -14,24 +17,52 @@ const WORD_MAX: usize = 40;
 const PROBLEM_MAX: usize = 200;
 
 /// One call to decide on.
-pub(crate) struct Case<'a> {
-    pub(crate) attempt: &'a AttemptId,
-    pub(crate) end: AttemptEnd,
-    pub(crate) slot: Option<String>,
-    pub(crate) started_at: DateTime<Utc>,
-    pub(crate) event: &'a CallEvent,
-    pub(crate) campaign: &'a Campaign,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) now: DateTime<Utc>,
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// Our id of the attempt.
+    pub attempt: &'a AttemptId,
+    /// How we know that it is over.
+    pub end: AttemptEnd,
+    /// The slot that it holds, if it holds one.
+    pub slot: Option<String>,
+    /// When the line was reserved, or an inbound call came.
+    pub started_at: DateTime<Utc>,
+    /// What was reported.
+    pub event: &'a CallEvent,
+    /// The lead's campaign.
+    pub campaign: &'a Campaign,
+    /// The phone's ledger as it was read.
+    pub ledger: &'a Ledger,
+    /// The time of the decision.
+    pub now: DateTime<Utc>,
 }
 
 /// What it becomes.
-pub(crate) struct Decided {
-    pub(crate) attempt: Attempt,
-    pub(crate) lead: Option<Lead>,
-    pub(crate) effects: LedgerEffects,
-    pub(crate) stop: Option<StopScope>,
-    pub(crate) parked: bool,
+#[derive(Debug)]
+pub struct Decided {
+    /// The attempt, with the decision or the problem.
+    pub attempt: Attempt,
+    /// The lead; none when it is gone.
+    pub lead: Option<Lead>,
+    /// What changes in the ledger.
+    pub effects: LedgerEffects,
+    /// How far a stop reaches.
+    pub stop: Option<StopScope>,
+    /// A rule failed.
+    pub parked: bool,
+}
+
+/// What a call becomes when it is decided again.
+#[derive(Debug)]
+pub struct Again {
+    /// The attempt with its new decision.
+    pub attempt: Attempt,
+    /// The lead.
+    pub lead: Lead,
+    /// What changes in the ledger.
+    pub effects: LedgerEffects,
+    /// How far a stop reaches.
+    pub stop: Option<StopScope>,
 }
 
 impl Case<'_> {
@@ -102,7 +133,7 @@ impl Case<'_> {
     }
 
     /// The end of a call.
-    pub(crate) fn finish(&self, rules: Result<&RuleSet, String>, lead: Option<&Lead>) -> Decided {
+    pub fn finish(&self, rules: Result<&RuleSet, String>, lead: Option<&Lead>) -> Decided {
         let facts = &self.event.facts;
         let mut attempt = Attempt {
             id: self.attempt.clone(),
@@ -201,8 +232,55 @@ impl Case<'_> {
         }
     }
 
+    /// A call that was counted before, decided again: its rule had failed, or other rules took over. The lead starts
+    /// from the status that it had before the call.
+    ///
+    /// # Errors
+    /// When a rule fails on it; then nothing changes.
+    pub fn again(&self, rules: &RuleSet, before: &Attempt, lead: &Lead) -> Result<Again, RuleError> {
+        let mut asked = lead.clone();
+        if let Some(decision) = &before.decision {
+            asked.status = decision.from.clone();
+        }
+        if asked.state == LeadState::Parked {
+            asked.state = LeadState::Pending;
+        }
+        let answer = self.ask(rules, &asked, Disposition::Unknown, self.event.kind)?;
+        let step = next_step(&asked, self.event, &answer, &self.limits(), self.now);
+        let mut effects = LedgerEffects::default();
+        self.effects_of(&step, &mut effects);
+        let mut moved = moved(asked, &step, self.now);
+        // Where the lead stands is what people saw last; whether it moved is seen from there.
+        if moved.status == lead.status {
+            moved.status_at = lead.status_at;
+        }
+        let attempt = Attempt {
+            outcome: answer.outcome,
+            disposition: before.disposition.max(answer.disposition),
+            word_unknown: answer.unknown_word.is_some(),
+            decision: Some(decision(
+                &answer,
+                before.decision.as_ref().map_or(&lead.status, |decision| &decision.from),
+                &moved,
+                step.stop,
+            )),
+            problem: None,
+            failed_version: None,
+            ..before.clone()
+        };
+        Ok(Again {
+            attempt,
+            lead: moved,
+            effects,
+            stop: step.stop,
+        })
+    }
+
     /// Later news about a call that is finished. None when it changes nothing about the lead.
-    pub(crate) fn later(
+    ///
+    /// # Errors
+    /// When a rule fails on it.
+    pub fn later(
         &self,
         rules: &RuleSet,
         before: &Attempt,
@@ -253,7 +331,7 @@ impl Case<'_> {
     }
 
     /// What a step changes in the ledger.
-    pub(crate) fn effects_of(&self, step: &Step, effects: &mut LedgerEffects) {
+    pub fn effects_of(&self, step: &Step, effects: &mut LedgerEffects) {
         effects.hold_until = step.hold_until;
         effects.bad_at = step.bad_number.then_some(self.now);
         match step.stop {
@@ -296,7 +374,7 @@ fn moved(mut lead: Lead, step: &Step, now: DateTime<Utc>) -> Lead {
 }
 
 /// The record of a decision.
-pub(crate) fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Option<StopScope>) -> Decision {
+pub fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Option<StopScope>) -> Decision {
     Decision {
         trace: answer.trace.clone(),
         from: from.clone(),

@@ -1,0 +1,36 @@
+//! What an event changes in a phone's ledger, beside the line that it frees. No writes here.
+
+use chrono::{DateTime, Utc};
+
+use crate::{Start, Subject, SubjectStop};
+
+/// What changes in the ledger when an attempt ends.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerEffects {
+    /// No call before this.
+    pub hold_until: Option<DateTime<Utc>>,
+    /// The phone asked not to be called.
+    pub dnc_at: Option<DateTime<Utc>>,
+    /// The number is bad for good.
+    pub bad_at: Option<DateTime<Utc>>,
+    /// A subject is closed for the phone.
+    pub subject_stop: Option<(Subject, SubjectStop)>,
+    /// The starts to keep, when one is given back or was never counted.
+    pub starts: Option<Vec<Start>>,
+}
+
+impl LedgerEffects {
+    /// Whether a whole attribute is replaced, so that it must have been made from what is there.
+    pub const fn replaces(&self) -> bool {
+        self.subject_stop.is_some() || self.starts.is_some()
+    }
+
+    /// Whether nothing in the ledger changes.
+    pub const fn is_empty(&self) -> bool {
+        self.hold_until.is_none()
+            && self.dnc_at.is_none()
+            && self.bad_at.is_none()
+            && self.subject_stop.is_none()
+            && self.starts.is_none()
+    }
+}
