@@ -16,9 +16,21 @@ pub(crate) const FINDINGS_MAX: usize = 50;
 /// Known words that a hint lists. A rule set has at most 40 statuses.
 const LISTED_MAX: usize = 50;
 
-/// One thing that keeps a rule set from being used.
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The rule set cannot be used.
+    Error,
+    /// It can be used; whoever wrote it may have meant something else.
+    Warning,
+}
+
+/// One thing that is wrong with a rule set, or looks like it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
     /// The file in the set's folder.
     pub file: String,
     /// Line, from 1; 0 when it is about the whole file.
@@ -35,6 +47,7 @@ pub struct Finding {
 impl Finding {
     pub(crate) fn at(file: &str, (line, column): (usize, usize), message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             file: file.to_owned(),
             line,
             column,
@@ -45,6 +58,14 @@ impl Finding {
 
     pub(crate) fn file(file: &str, message: impl Into<String>) -> Self {
         Self::at(file, (0, 0), message)
+    }
+
+    /// The same as something to look at, which refuses nothing.
+    pub(crate) fn warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -65,6 +86,9 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
         write!(f, "`{}`", self.file)?;
         if self.line > 0 {
             write!(f, " line {}", self.line)?;
@@ -142,6 +166,10 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
                 hint("split it, or use fewer `else if` in one chain"),
             )
         }
+        ParseErrorType::MismatchedType(needed, _) if needed.starts_with("a boolean") => (
+            "a condition is yes or no, and this is none".to_owned(),
+            hint("on both sides of `||` and `&&` stands a whole comparison, as in `outcome == \"busy\"`"),
+        ),
         ParseErrorType::TooManyFunctions => (
             format!("the script has more than {} functions", cage::FUNCTIONS_MAX),
             None,
