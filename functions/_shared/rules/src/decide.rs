@@ -274,7 +274,7 @@ fn stop_wish(answer: &Answer, disposition: Disposition, kind: StatusKind) -> Opt
     }
 }
 
-fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
+pub(crate) fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("unknown {what} `{word}`, did you mean `{near}`?"),
         None => format!("unknown {what} `{word}`; use one of: {}", known.join(", ")),

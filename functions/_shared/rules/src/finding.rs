@@ -7,6 +7,7 @@ use std::fmt;
 use rhai::{EvalAltResult, ParseError, ParseErrorType};
 use serde::Serialize;
 
+use crate::answers::ANSWERS;
 use crate::{cage, facts};
 
 /// Findings about one file. Nobody reads more before mending the first, and a file of nothing but mistakes must be
@@ -162,8 +163,11 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
         ParseErrorType::ExprTooDeep => {
             let most = cage::EXPR_DEPTH_MAX;
             (
-                format!("the script is nested deeper than {most} levels"),
-                hint("split it, or use fewer `else if` in one chain"),
+                format!(
+                    "the script is nested deeper than {most} levels, or {} in a function",
+                    cage::FN_EXPR_DEPTH_MAX
+                ),
+                hint("split it, or use fewer `else if` in one chain and shorter lists"),
             )
         }
         ParseErrorType::MismatchedType(needed, _) if needed.starts_with("a boolean") => (
@@ -180,9 +184,28 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
         other if other.to_string().contains("typo of") => {
             ("one `=` sets a value".to_owned(), hint("to compare, write `==`"))
         }
+        ParseErrorType::MissingToken(token, _) if token == "," => (
+            "a `,` or `)` is missing here".to_owned(),
+            hint("look for a text without its closing quote or an answer without its closing `)`"),
+        ),
+        ParseErrorType::MissingToken(token, _) if token == ";" => (
+            "something is missing before this".to_owned(),
+            hint("look for a missing `}`, `;` or comparison"),
+        ),
+        ParseErrorType::MissingToken(token, _) => (format!("a `{token}` is missing here"), None),
+        ParseErrorType::BadInput(input) if disabled(&input.to_string()).is_some() => {
+            let word = disabled(&input.to_string()).unwrap_or_default();
+            (format!("`{word}` cannot be used in rules"), None)
+        }
         ParseErrorType::BadInput(input) => (plain(&input.to_string()).replace('\'', "`"), None),
         other => (plain(&other.to_string()).replace('\'', "`"), None),
     }
+}
+
+/// The word in "reserved keyword 'eval' is disabled".
+fn disabled(input: &str) -> Option<String> {
+    let word = input.strip_suffix(" is disabled")?.rsplit(' ').next()?;
+    Some(word.trim_matches(['\'', '`']).to_owned())
 }
 
 /// A failed run, in plain words, with its line and column.
@@ -206,7 +229,13 @@ pub(crate) fn plain_run_error(error: &EvalAltResult) -> (String, (usize, usize))
             format!("a function sees only what it is given; pass `{name}` as a value")
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("nothing is called `{name}` at this place"),
-        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("nothing does `{}`", plain(call)),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => {
+            let (name, values) = call.split_once(" (").unwrap_or((call, ")"));
+            match ANSWERS.iter().find(|answer| answer.name == name) {
+                Some(answer) => format!("`{name}` is used with ({}; write {}", plain(values), answer.usage),
+                None => format!("nothing does `{}`", plain(call)),
+            }
+        }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => format!("`{name}` is a fact and cannot be changed"),
         EvalAltResult::ErrorRuntime(said, _) => said.to_string(),
         EvalAltResult::ErrorParsing(kind, _) => plain(&kind.to_string()),
@@ -226,7 +255,8 @@ fn inner_error(inner: &EvalAltResult, outer_at: (usize, usize)) -> (String, (usi
 
 /// Parsers name types as programmers do.
 pub(crate) fn plain(text: &str) -> String {
-    const WORDS: [(&str, &str); 22] = [
+    const WORDS: [(&str, &str); 23] = [
+        ("failed to parse timezone: ", "there is no zone "),
         ("ImmutableString", "text"),
         ("&str | text | String", "text"),
         ("alloc::string::String", "text"),

@@ -184,7 +184,7 @@ fn settings_are_refused_in_words_for_people() {
         (
             "zone = \"America/New_York\"",
             "zone = \"New York\"",
-            "failed to parse timezone: 'New York'",
+            "there is no zone 'New York'",
         ),
         (
             "start = \"11:00\"",
