@@ -6,6 +6,7 @@
 mod conditions;
 mod script;
 mod spec;
+mod switch;
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -270,3 +270,16 @@ fn a_status_put_together_while_running_may_be_any() {
         "{found}"
     );
 }
+
+#[test]
+fn a_switch_over_words_that_exist_is_taken() {
+    for over in [
+        "switch status { \"sale\" | \"dnc\" => stop(\"x\"), _ => go_on() }",
+        "switch outcome { \"busy\" => go_on(), \"failed\" if attempts > 2 => stop(\"x\"), _ => go_on() }",
+        "switch word { \"ANY_WORD\" => stop(\"x\"), _ => go_on() }",
+        "switch talk_s { 0 => go_on(), 1..60 => stop(\"x\"), _ => go_on() }",
+        "switch failure { \"\" => go_on(), _ => stop(\"x\") }",
+    ] {
+        assert_eq!(findings(with("stop_redial.rhai", over)), Vec::<String>::new(), "{over}");
+    }
+}

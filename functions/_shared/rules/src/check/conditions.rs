@@ -228,6 +228,7 @@ pub(super) fn gap(statements: &[Stmt]) -> Option<(Position, &'static str)> {
         Stmt::If(flow, at) if flow.branch.is_empty() => Some((*at, "this `if` has no `else`")),
         Stmt::If(flow, at) if flow.body.is_empty() => Some((*at, "the braces of this `if` are empty")),
         Stmt::If(flow, _) => gap(flow.body.statements()).or_else(|| gap(flow.branch.statements())),
+        Stmt::Switch(made, at) if made.1.def_case.is_none() => Some((*at, "this `switch` has no `_`")),
         Stmt::Block(block) => gap(block.statements()),
         Stmt::Expr(expr) => match &**expr {
             Expr::Stmt(block) => gap(block.statements()),

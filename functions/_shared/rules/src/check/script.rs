@@ -166,6 +166,7 @@ impl Look<'_> {
                     self.call(call, *at);
                 }
             }
+            Some(ASTNode::Stmt(Stmt::Switch(made, _))) => self.switch(&made.0, &made.1),
             Some(ASTNode::Stmt(Stmt::Var(var, _, at))) => self.made(&var.0.name, *at),
             Some(ASTNode::Stmt(Stmt::For(each, at))) => self.made(&each.0.name, *at),
             _ => {}
