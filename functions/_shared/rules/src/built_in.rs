@@ -49,7 +49,12 @@ macro_rules! embedded {
 
 type Embedded = (&'static str, &'static [(&'static str, &'static str)]);
 
-const EMBEDDED: &[Embedded] = &[embedded!("until-sale-or-dnc")];
+const EMBEDDED: &[Embedded] = &[
+    embedded!("until-sale-or-dnc"),
+    embedded!("stop-on-transfer"),
+    embedded!("recycling"),
+    embedded!("property-india"),
+];
 
 type Loaded = BTreeMap<&'static str, Result<Arc<RuleSet>, Vec<Finding>>>;
 

@@ -8,9 +8,10 @@ use std::fmt;
 use chrono::DateTime;
 use redial_domain::{
     Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
-    StatusName, StopScope, StopSource, Transfer,
+    StopScope, StopSource, Transfer,
 };
 
+use crate::decide::unknown_word;
 use crate::finding::FINDINGS_MAX;
 use crate::ruleset::CASES_FILE;
 use crate::{Finding, RuleSet, cage};
@@ -77,9 +78,14 @@ impl fmt::Display for CasesRun {
             because,
         } in &self.failures
         {
+            let section = if section.is_empty() {
+                String::new()
+            } else {
+                format!(" ({section})")
+            };
             writeln!(
                 f,
-                "row {row} ({section}): expected `{expected}` because {because}; got `{got}` by {line}"
+                "row {row}{section}: expected `{expected}` because {because}; got `{got}` by {line}"
             )?;
         }
         write!(f, "{} cases, {} failed", self.rows, self.failures.len())
@@ -146,7 +152,13 @@ impl RuleSet {
     }
 
     fn run_case(&self, row: &Row<'_>) -> Result<(String, String), String> {
-        let outcome = row.word("outcome", Outcome::parse)?.ok_or("the outcome is empty")?;
+        let outcome = match row.cell("outcome") {
+            "" => return Err("the outcome is empty".to_owned()),
+            word => {
+                let known = Outcome::ALL.map(Outcome::as_str);
+                Outcome::parse(word).ok_or_else(|| unknown_word("outcome", word, &known))?
+            }
+        };
         let stop = ExplicitStop {
             source: StopSource::Spoken,
             words: "do not call me".to_owned(),
@@ -164,10 +176,13 @@ impl RuleSet {
         };
         let status = match row.cell("status") {
             "" => self.default_status.name.clone(),
-            name => StatusName::parse(name)
-                .ok()
-                .filter(|name| self.spec.status(name.as_str()).is_some())
-                .ok_or_else(|| format!("unknown status `{name}`"))?,
+            name => match self.spec.status(name) {
+                Some(status) => status.name.clone(),
+                None => {
+                    let known: Vec<&str> = self.spec.statuses.iter().map(|status| status.name.as_str()).collect();
+                    return Err(unknown_word("status", name, &known));
+                }
+            },
         };
         let attempts_today = row.number("attempts_today")?.unwrap_or(1);
         let rule = RuleFacts {

@@ -3,10 +3,13 @@
 //! Three looks: are the files there; is `ruleset.toml` consistent; does each script use only facts, answers and words
 //! that exist. What a script answers to which call is `trial`'s question.
 
+mod conditions;
 mod script;
 mod spec;
+mod switch;
+mod truth;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redial_domain::RuleSetName;
 
@@ -15,7 +18,7 @@ pub(crate) use script::script;
 use crate::finding::{plain, position};
 use crate::ruleset::{CASES_FILE, SPEC_FILE};
 use crate::spec::Spec;
-use crate::{Finding, Script};
+use crate::{Finding, RuleSet, Script};
 
 type Files = BTreeMap<String, String>;
 
@@ -58,4 +61,37 @@ pub(crate) fn spec(name: &RuleSetName, files: &Files, findings: &mut Vec<Finding
             None
         }
     }
+}
+
+/// Statuses that no lead ever gets by a rule, or never can get. People set statuses by hand too, so they may be meant.
+pub(crate) fn statuses_that_nobody_has(set: &RuleSet, files: &Files) -> Vec<Finding> {
+    let text = files.get(SPEC_FILE).map_or("", String::as_str);
+    // A status that is put together while a script runs may be any.
+    let sets: Option<Vec<&BTreeSet<String>>> = set.scripts.iter().map(|script| script.sets.as_ref()).collect();
+    let mut warnings = Vec::new();
+    for status in set.spec.statuses.iter().filter(|status| !status.default) {
+        let name = &status.name;
+        let is_set = sets
+            .as_ref()
+            .is_none_or(|sets| sets.iter().any(|sets| sets.contains(name.as_str())));
+        let is_reached = set
+            .spec
+            .statuses
+            .iter()
+            .any(|from| from.name != *name && set.spec.may_move(&from.name, name));
+        let finding = |message: String| {
+            let at = text
+                .find(&format!("\"{name}\""))
+                .map_or((0, 0), |byte| position(text, byte));
+            Finding::at(SPEC_FILE, at, message).warning()
+        };
+        if !is_reached {
+            let hint = format!("name `{name}` in [transitions] after the statuses from which a lead may get it");
+            warnings.push(finding(format!("no lead can get the status `{name}`")).hint(hint));
+        } else if !is_set {
+            let hint = "leave it out, unless people set it by hand";
+            warnings.push(finding(format!("no script sets the status `{name}`")).hint(hint));
+        }
+    }
+    warnings
 }

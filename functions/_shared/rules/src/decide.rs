@@ -5,7 +5,7 @@
 //! is really placed is not decided here.
 
 use redial_domain::{Disposition, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
-use rhai::{Dynamic, Engine, ImmutableString};
+use rhai::{Dynamic, Engine, ImmutableString, Scope};
 
 use crate::answers::{Answer, Says, usages};
 use crate::cage;
@@ -113,10 +113,14 @@ impl RuleSet {
 
     /// Runs one script and takes its answer, if it is one to its question.
     pub(crate) fn ask(&self, engine: &Engine, script: Script, view: &View<'_>) -> Result<Answer, RuleError> {
+        self.ask_about(engine, script, scope(view, &self.scripts[script.index()].uses))
+    }
+
+    /// As [`RuleSet::ask`], with these facts.
+    pub(crate) fn ask_about(&self, engine: &Engine, script: Script, mut facts: Scope<'_>) -> Result<Answer, RuleError> {
         let compiled = &self.scripts[script.index()];
-        let mut scope = scope(view, &compiled.uses);
         let said = engine
-            .eval_ast_with_scope::<Dynamic>(&mut scope, &compiled.ast)
+            .eval_ast_with_scope::<Dynamic>(&mut facts, &compiled.ast)
             .map_err(|error| {
                 let (message, (line, _)) = plain_run_error(&error);
                 self.error(script, line, message)
@@ -270,7 +274,7 @@ fn stop_wish(answer: &Answer, disposition: Disposition, kind: StatusKind) -> Opt
     }
 }
 
-fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
+pub(crate) fn unknown_word(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("unknown {what} `{word}`, did you mean `{near}`?"),
         None => format!("unknown {what} `{word}`; use one of: {}", known.join(", ")),

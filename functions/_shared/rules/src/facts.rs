@@ -29,8 +29,11 @@ pub(crate) enum Vocabulary {
     Disposition,
     Status,
     Fixed(&'static [&'static str]),
-    /// Any text, number, or yes or no.
+    /// Any text.
     Free,
+    /// Any whole number that counts something: never less than nothing.
+    Count,
+    YesNo,
 }
 
 /// One fact.
@@ -86,22 +89,22 @@ pub(crate) const FACTS: [Fact; 18] = [
         Vocabulary::Fixed(&["", "bad_number", "congestion", "network", "account"]),
         |v| word(v.rule.facts.failure.map_or("", FailureClass::as_str)),
     ),
-    Fact::new("talk_s", Vocabulary::Free, |v| {
+    Fact::new("talk_s", Vocabulary::Count, |v| {
         Dynamic::from(i64::from(v.rule.facts.talk_s.unwrap_or(0)))
     }),
-    Fact::new("callback_requested", Vocabulary::Free, |v| {
+    Fact::new("callback_requested", Vocabulary::YesNo, |v| {
         Dynamic::from(v.rule.facts.callback_requested)
     }),
-    Fact::new("callback_time_known", Vocabulary::Free, |v| {
+    Fact::new("callback_time_known", Vocabulary::YesNo, |v| {
         Dynamic::from(v.rule.facts.callback_at.is_some())
     }),
-    Fact::new("asked_to_stop", Vocabulary::Free, |v| {
+    Fact::new("asked_to_stop", Vocabulary::YesNo, |v| {
         Dynamic::from(v.rule.facts.stop.is_some())
     }),
-    Fact::new("attempts", Vocabulary::Free, |v| {
+    Fact::new("attempts", Vocabulary::Count, |v| {
         Dynamic::from(i64::from(v.rule.attempts))
     }),
-    Fact::new("attempts_today", Vocabulary::Free, |v| {
+    Fact::new("attempts_today", Vocabulary::Count, |v| {
         Dynamic::from(i64::from(v.rule.attempts_today))
     }),
     Fact {
@@ -168,10 +171,10 @@ fn ending(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use redial_domain::Transfer;
+    use redial_domain::{Facts, StatusName, Transfer};
 
     use super::*;
-    use crate::spec::StatusKind;
+    use crate::spec::{Labels, StatusKind};
 
     #[test]
     fn the_words_of_a_fact_are_the_words_of_the_glossary() {
@@ -192,6 +195,48 @@ mod tests {
                 panic!("{name}")
             };
             assert_eq!(fixed.to_vec(), words, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_fact_is_what_its_vocabulary_says() {
+        let facts = Facts::ended(Outcome::Busy);
+        let status = Status {
+            name: StatusName::parse("new").unwrap(),
+            labels: Labels {
+                en: "New".to_owned(),
+                he: "חדש".to_owned(),
+            },
+            color: "#64748b".to_owned(),
+            order: 1,
+            kind: StatusKind::Open,
+            default: true,
+        };
+        let rule = RuleFacts {
+            facts: &facts,
+            kind: EventKind::Ended,
+            direction: Direction::Outbound,
+            status: &status.name,
+            known: Disposition::Unknown,
+            attempts: 1,
+            attempts_today: 1,
+            intervals_min: None,
+            ended_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        let view = View {
+            rule: &rule,
+            word: "",
+            outcome: Outcome::Busy,
+            disposition: Disposition::Unknown,
+            status: &status,
+        };
+        for fact in &FACTS {
+            let value = (fact.value)(&view);
+            match fact.words {
+                Vocabulary::Count => assert!(value.as_int().is_ok_and(|n| n >= 0), "{}", fact.name),
+                Vocabulary::YesNo => assert!(value.is_bool(), "{}", fact.name),
+                _ => assert!(value.is_string(), "{}", fact.name),
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use rhai::{EvalAltResult, ParseError, ParseErrorType};
 use serde::Serialize;
 
+use crate::answers::ANSWERS;
 use crate::{cage, facts};
 
 /// Findings about one file. Nobody reads more before mending the first, and a file of nothing but mistakes must be
@@ -16,9 +17,21 @@ pub(crate) const FINDINGS_MAX: usize = 50;
 /// Known words that a hint lists. A rule set has at most 40 statuses.
 const LISTED_MAX: usize = 50;
 
-/// One thing that keeps a rule set from being used.
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The rule set cannot be used.
+    Error,
+    /// It can be used; whoever wrote it may have meant something else.
+    Warning,
+}
+
+/// One thing that is wrong with a rule set, or looks like it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
     /// The file in the set's folder.
     pub file: String,
     /// Line, from 1; 0 when it is about the whole file.
@@ -35,6 +48,7 @@ pub struct Finding {
 impl Finding {
     pub(crate) fn at(file: &str, (line, column): (usize, usize), message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             file: file.to_owned(),
             line,
             column,
@@ -45,6 +59,14 @@ impl Finding {
 
     pub(crate) fn file(file: &str, message: impl Into<String>) -> Self {
         Self::at(file, (0, 0), message)
+    }
+
+    /// The same as something to look at, which refuses nothing.
+    pub(crate) fn warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -65,6 +87,9 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.severity == Severity::Warning {
+            f.write_str("warning: ")?;
+        }
         write!(f, "`{}`", self.file)?;
         if self.line > 0 {
             write!(f, " line {}", self.line)?;
@@ -138,10 +163,17 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
         ParseErrorType::ExprTooDeep => {
             let most = cage::EXPR_DEPTH_MAX;
             (
-                format!("the script is nested deeper than {most} levels"),
-                hint("split it, or use fewer `else if` in one chain"),
+                format!(
+                    "the script is nested deeper than {most} levels, or {} in a function",
+                    cage::FN_EXPR_DEPTH_MAX
+                ),
+                hint("split it, or use fewer `else if` in one chain and shorter lists"),
             )
         }
+        ParseErrorType::MismatchedType(needed, _) if needed.starts_with("a boolean") => (
+            "a condition is yes or no, and this is none".to_owned(),
+            hint("on both sides of `||` and `&&` stands a whole comparison, as in `outcome == \"busy\"`"),
+        ),
         ParseErrorType::TooManyFunctions => (
             format!("the script has more than {} functions", cage::FUNCTIONS_MAX),
             None,
@@ -152,9 +184,28 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
         other if other.to_string().contains("typo of") => {
             ("one `=` sets a value".to_owned(), hint("to compare, write `==`"))
         }
+        ParseErrorType::MissingToken(token, _) if token == "," => (
+            "a `,` or `)` is missing here".to_owned(),
+            hint("look for a text without its closing quote or an answer without its closing `)`"),
+        ),
+        ParseErrorType::MissingToken(token, _) if token == ";" => (
+            "something is missing before this".to_owned(),
+            hint("look for a missing `}`, `;` or comparison"),
+        ),
+        ParseErrorType::MissingToken(token, _) => (format!("a `{token}` is missing here"), None),
+        ParseErrorType::BadInput(input) if disabled(&input.to_string()).is_some() => {
+            let word = disabled(&input.to_string()).unwrap_or_default();
+            (format!("`{word}` cannot be used in rules"), None)
+        }
         ParseErrorType::BadInput(input) => (plain(&input.to_string()).replace('\'', "`"), None),
         other => (plain(&other.to_string()).replace('\'', "`"), None),
     }
+}
+
+/// The word in "reserved keyword 'eval' is disabled".
+fn disabled(input: &str) -> Option<String> {
+    let word = input.strip_suffix(" is disabled")?.rsplit(' ').next()?;
+    Some(word.trim_matches(['\'', '`']).to_owned())
 }
 
 /// A failed run, in plain words, with its line and column.
@@ -178,7 +229,13 @@ pub(crate) fn plain_run_error(error: &EvalAltResult) -> (String, (usize, usize))
             format!("a function sees only what it is given; pass `{name}` as a value")
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("nothing is called `{name}` at this place"),
-        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("nothing does `{}`", plain(call)),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => {
+            let (name, values) = call.split_once(" (").unwrap_or((call, ")"));
+            match ANSWERS.iter().find(|answer| answer.name == name) {
+                Some(answer) => format!("`{name}` is used with ({}; write {}", plain(values), answer.usage),
+                None => format!("nothing does `{}`", plain(call)),
+            }
+        }
         EvalAltResult::ErrorAssignmentToConstant(name, _) => format!("`{name}` is a fact and cannot be changed"),
         EvalAltResult::ErrorRuntime(said, _) => said.to_string(),
         EvalAltResult::ErrorParsing(kind, _) => plain(&kind.to_string()),
@@ -198,7 +255,8 @@ fn inner_error(inner: &EvalAltResult, outer_at: (usize, usize)) -> (String, (usi
 
 /// Parsers name types as programmers do.
 pub(crate) fn plain(text: &str) -> String {
-    const WORDS: [(&str, &str); 22] = [
+    const WORDS: [(&str, &str); 23] = [
+        ("failed to parse timezone: ", "there is no zone "),
         ("ImmutableString", "text"),
         ("&str | text | String", "text"),
         ("alloc::string::String", "text"),

@@ -25,7 +25,7 @@ mod trial;
 pub use cases::{CaseFailure, CasesRun};
 pub use decide::{Explained, Said};
 pub use error::RuleError;
-pub use finding::Finding;
+pub use finding::{Finding, Severity};
 pub use ruleset::{CASES_FILE, RuleSet, SPEC_FILE};
 pub use script::Script;
 pub use spec::{Defaults, Labels, Spec, Status, StatusKind};

@@ -3,7 +3,7 @@
 //! Whoever holds one knows that its files are complete, its words consistent, and that every kind of call gets an
 //! answer. Where it came from and whether it is the active version is not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use redial_domain::RuleSetName;
@@ -29,6 +29,7 @@ pub struct RuleSet {
     pub(crate) default_status: Status,
     /// In the order of [`Script::ALL`].
     pub(crate) scripts: [Compiled; 4],
+    warnings: Vec<Finding>,
 }
 
 /// One script, ready to run.
@@ -36,6 +37,8 @@ pub(crate) struct Compiled {
     pub(crate) ast: AST,
     /// The facts that it names.
     pub(crate) uses: Vec<&'static Fact>,
+    /// The statuses that it sets, if all are written out.
+    pub(crate) sets: Option<BTreeSet<String>>,
     pub(crate) lines: usize,
 }
 
@@ -44,7 +47,8 @@ impl RuleSet {
     /// `cases.csv`, which is only part of the hash here.
     ///
     /// # Errors
-    /// All that is wrong with it, as far as one fault does not hide the next.
+    /// All that is wrong with it, as far as one fault does not hide the next. What only looks wrong is in
+    /// [`RuleSet::warnings`].
     pub fn from_files(
         name: &RuleSetName,
         version: u32,
@@ -60,20 +64,23 @@ impl RuleSet {
         let Some(default_status) = spec.statuses.iter().find(|status| status.default).cloned() else {
             return Err(vec![Finding::file(SPEC_FILE, "no status is the default")]);
         };
-        let set = Self {
+        let mut set = Self {
             name: name.clone(),
             version,
             hash: hash(files),
             spec,
             default_status,
             scripts: [a, b, c, d],
+            warnings: Vec::new(),
         };
         let findings = trial::every_kind_of_call(&set);
-        if findings.is_empty() {
-            Ok(set)
-        } else {
-            Err(in_order(findings))
+        if !findings.is_empty() {
+            return Err(in_order(findings));
         }
+        let mut warnings = check::statuses_that_nobody_has(&set, files);
+        warnings.extend(trial::outcomes_that_nobody_handles(&set));
+        set.warnings = in_order(warnings);
+        Ok(set)
     }
 
     /// Its name.
@@ -89,6 +96,11 @@ impl RuleSet {
     /// The first 12 hex digits of the SHA-256 of its files' names and contents.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// What its author should look at; none of it keeps the set from being used.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
     }
 
     /// What `ruleset.toml` says.

@@ -2,9 +2,10 @@
 //! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
 
 use chrono::DateTime;
-use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
+use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, Transfer};
+use rhai::ImmutableString;
 
-use crate::facts::View;
+use crate::facts::{View, scope};
 use crate::meaning::Meaning;
 use crate::spec::Status;
 use crate::{Finding, RuleError, RuleSet, Script, cage};
@@ -30,6 +31,69 @@ pub(crate) fn every_kind_of_call(set: &RuleSet) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The outcomes that say where a lead stands, and what each proves by itself. The others say nothing about the lead: we
+/// ended the call, it was never placed, or nobody knows.
+const TELLING: [(Outcome, Disposition); 5] = [
+    (Outcome::Answered, Disposition::Human),
+    (Outcome::Machine, Disposition::Machine),
+    (Outcome::NoAnswer, Disposition::Unknown),
+    (Outcome::Busy, Disposition::Unknown),
+    (Outcome::Failed, Disposition::Unknown),
+];
+
+/// An outcome of which no script knows: what is said about it is said about anything.
+const STRANGE_OUTCOME: &str = "?";
+
+/// Outcomes that end, whatever the status is, where one would end of which no script knows.
+pub(crate) fn outcomes_that_nobody_handles(set: &RuleSet) -> Vec<Finding> {
+    let before = cage::steps();
+    let mut warnings = Vec::new();
+    for (outcome, proves) in TELLING {
+        let mut line = 0;
+        let falls_through = set.spec.statuses.iter().all(|status| {
+            let strange = meaning(set, Outcome::Unknown, Disposition::Unknown, status, true);
+            let known = meaning(set, outcome, proves, status, false);
+            line = known.as_ref().map_or(0, |said| said.0);
+            known.is_some() && known == strange
+        });
+        if cage::steps() - before > TRIAL_STEPS_MAX {
+            return warnings;
+        }
+        if falls_through {
+            let message = format!(
+                "the outcome `{}` means no more here than an unknown one",
+                outcome.as_str()
+            );
+            let hint = format!(
+                "add `if outcome == \"{}\" {{ ... }}` above, unless it is meant",
+                outcome.as_str()
+            );
+            let finding = Finding::at(Script::OutcomeToStatus.file(), (line, 0), message);
+            warnings.push(finding.hint(hint).warning());
+        }
+    }
+    warnings
+}
+
+/// What the first script says about a call with nothing but an outcome: line and reason.
+fn meaning(
+    set: &RuleSet,
+    outcome: Outcome,
+    disposition: Disposition,
+    status: &Status,
+    is_strange: bool,
+) -> Option<(usize, String)> {
+    let call = Facts::ended(outcome);
+    let rule = rule_facts(&call, disposition, status);
+    let script = Script::OutcomeToStatus;
+    let mut facts = scope(&view(&rule, disposition, status), &set.scripts[script.index()].uses);
+    if is_strange {
+        facts.push_constant("outcome", ImmutableString::from(STRANGE_OUTCOME));
+    }
+    let answer = set.ask_about(&cage::COUNTING, script, facts).ok()?;
+    Some((answer.line, format!("{:?} {}", answer.says, answer.why)))
 }
 
 /// Each outcome, in its variants, with each disposition for a new lead; and each disposition at each status.
@@ -81,33 +145,15 @@ fn ask(
     disposition: Disposition,
     status: &Status,
 ) -> Result<(), RuleError> {
-    let name: StatusName = status.name.clone();
-    let rule = RuleFacts {
-        facts,
-        kind: EventKind::Ended,
-        direction: Direction::Outbound,
-        status: &name,
-        known: disposition,
-        attempts: 1,
-        attempts_today: 1,
-        intervals_min: None,
-        ended_at: DateTime::UNIX_EPOCH,
-    };
-    let (word, outcome) = (String::new(), facts.outcome);
+    let rule = rule_facts(facts, disposition, status);
     let meaning = Meaning {
-        word,
+        word: String::new(),
         word_is_unknown: false,
-        outcome,
+        outcome: facts.outcome,
         disposition,
         floor: disposition,
     };
-    let mut view = View {
-        rule: &rule,
-        word: "",
-        outcome,
-        disposition,
-        status,
-    };
+    let mut view = view(&rule, disposition, status);
     let answer = set.ask(&cage::COUNTING, script, &view)?;
     match script {
         Script::OutcomeToStatus | Script::AutoStatus => {
@@ -115,6 +161,30 @@ fn ask(
         }
         Script::StopRedial => Ok(()),
         Script::RedialInterval => set.next_wish(&answer, &rule).map(|_| ()),
+    }
+}
+
+fn rule_facts<'a>(facts: &'a Facts, known: Disposition, status: &'a Status) -> RuleFacts<'a> {
+    RuleFacts {
+        facts,
+        kind: EventKind::Ended,
+        direction: Direction::Outbound,
+        status: &status.name,
+        known,
+        attempts: 1,
+        attempts_today: 1,
+        intervals_min: None,
+        ended_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+fn view<'a>(rule: &'a RuleFacts<'a>, disposition: Disposition, status: &'a Status) -> View<'a> {
+    View {
+        rule,
+        word: "",
+        outcome: rule.facts.outcome,
+        disposition,
+        status,
     }
 }
 

@@ -109,6 +109,15 @@ fn nesting_has_a_bottom() {
 }
 
 #[test]
+fn nesting_inside_a_function_has_a_nearer_bottom() {
+    let sum = |levels: usize| format!("fn sum() {{ {}1{} }}", "(".repeat(levels), ")".repeat(levels));
+    let found = refused(&sum(40));
+    assert!(found.contains("deeper than 64 levels, or 32 in a function"), "{found}");
+    let within = findings(with("stop_redial.rhai", &format!("{}\ngo_on()", sum(8))));
+    assert_eq!(within, Vec::<String>::new());
+}
+
+#[test]
 fn a_chain_of_forty_statuses_fits() {
     let chain: String = (0..40)
         .map(|n| format!("if talk_s == {n} && word == \"x\" {{ go_on(\"{n}\") }}\nelse "))

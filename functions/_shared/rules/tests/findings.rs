@@ -89,9 +89,17 @@ fn an_answer_to_another_question_is_sent_home() {
 
 #[test]
 fn a_way_through_a_script_without_an_answer_is_found() {
-    let found = stop_redial("if disposition == \"sale\" {\n  stop(\"sold\")\n}");
+    assert_eq!(
+        stop_redial("if disposition == \"dnc\" {\n  stop(\"asked\")\n} else if attempts < 5 {\n  go_on()\n}"),
+        "`stop_redial.rhai` line 3, column 8: this `if` has no `else`, so a call can come through without an answer; \
+         every way ends in one of stop(\"why\"), stop_lead(\"why\"), stop_subject(\"why\"), stop_phone(\"why\"), \
+         go_on() or go_on(\"why\")"
+    );
+    let found = stop_redial("if disposition == \"sale\" { } else { go_on() }");
+    assert!(found.contains("the braces of this `if` are empty"), "{found}");
+    let found = stop_redial("if disposition == \"sale\" {\n  return stop(\"sold\");\n}\nlet n = 1;");
     assert!(
-        found.starts_with("`stop_redial.rhai` line 3: it ended without an answer"),
+        found.starts_with("`stop_redial.rhai` line 4: it ended without an answer"),
         "{found}"
     );
     assert!(
@@ -176,7 +184,7 @@ fn settings_are_refused_in_words_for_people() {
         (
             "zone = \"America/New_York\"",
             "zone = \"New York\"",
-            "failed to parse timezone: 'New York'",
+            "there is no zone 'New York'",
         ),
         (
             "start = \"11:00\"",

@@ -6,6 +6,8 @@ use redial_domain::{Disposition, Outcome};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Scope, Stmt};
 
 use super::Files;
+use super::conditions::gap;
+use super::truth::Tries;
 use crate::answers::{ANSWERS, AnswerFn, usages};
 use crate::cage::{self, HELPERS, SCRIPT_BYTES_MAX, VARIABLES_MAX};
 use crate::facts::{self, FACTS, Vocabulary};
@@ -55,12 +57,25 @@ pub(crate) fn script(
         declared: declared(&ast),
         own: own_functions(&ast),
         uses: BTreeSet::new(),
+        sets: Some(BTreeSet::new()),
+        tries: Tries::default(),
         findings: Vec::new(),
     };
     ast.walk(&mut |path: &[ASTNode]| {
         look.at(path);
         look.findings.len() < FINDINGS_MAX
     });
+    if let Some((at, why)) = gap(ast.statements()) {
+        let finding = Finding::at(
+            file,
+            place(at),
+            format!("{why}, so a call can come through without an answer"),
+        );
+        let answers = usages(script);
+        look.findings
+            .push(finding.hint(format!("every way ends in one of {answers}")));
+    }
+    look.findings.truncate(FINDINGS_MAX);
     // The strict reader stops at its first finding, so it comes last: names used before they are made.
     if look.findings.is_empty() {
         look.findings
@@ -77,6 +92,7 @@ pub(crate) fn script(
             Some(Compiled {
                 ast,
                 uses,
+                sets: look.sets,
                 lines: text.lines().count().max(1),
             })
         }
@@ -87,7 +103,7 @@ pub(crate) fn script(
     }
 }
 
-fn place(at: Position) -> (usize, usize) {
+pub(super) fn place(at: Position) -> (usize, usize) {
     (at.line().unwrap_or(0), at.position().unwrap_or(0))
 }
 
@@ -122,17 +138,22 @@ fn own_functions(ast: &AST) -> BTreeSet<String> {
     ast.iter_functions().map(|f| f.name.to_owned()).collect()
 }
 
-struct Look<'a> {
-    script: Script,
+/// A look at one script.
+pub(super) struct Look<'a> {
+    pub(super) script: Script,
     spec: Option<&'a Spec>,
     declared: BTreeSet<String>,
     own: BTreeSet<String>,
     uses: BTreeSet<&'static str>,
-    findings: Vec<Finding>,
+    /// The statuses that it sets, as far as they are written out; none if one is not.
+    sets: Option<BTreeSet<String>>,
+    pub(super) tries: Tries,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Look<'_> {
     fn at(&mut self, path: &[ASTNode]) {
+        self.conditions(path);
         match path.last() {
             Some(ASTNode::Expr(Expr::Variable(name, _, at))) => self.name(&name.1, *at),
             Some(
@@ -140,10 +161,12 @@ impl Look<'_> {
                 | ASTNode::Stmt(Stmt::FnCall(call, at)),
             ) => {
                 self.comparison(call);
+                self.sorts(call);
                 if call.op_token.is_none() {
                     self.call(call, *at);
                 }
             }
+            Some(ASTNode::Stmt(Stmt::Switch(made, _))) => self.switch(&made.0, &made.1),
             Some(ASTNode::Stmt(Stmt::Var(var, _, at))) => self.made(&var.0.name, *at),
             Some(ASTNode::Stmt(Stmt::For(each, at))) => self.made(&each.0.name, *at),
             _ => {}
@@ -221,6 +244,15 @@ impl Look<'_> {
 
     /// Words that are written out in an answer must exist.
     fn answer_words(&mut self, answer: &AnswerFn, call: &FnCallExpr) {
+        match answer.words.status.and_then(|place| call.args.get(place)) {
+            Some(Expr::StringConstant(status, _)) => {
+                if let Some(sets) = &mut self.sets {
+                    sets.insert(status.to_string());
+                }
+            }
+            Some(_) => self.sets = None,
+            None => {}
+        }
         let places = [
             (answer.words.outcome, Vocabulary::Outcome, "outcome"),
             (answer.words.disposition, Vocabulary::Disposition, "disposition"),
@@ -255,17 +287,34 @@ impl Look<'_> {
     }
 
     fn word(&mut self, words: Vocabulary, what: &str, word: &str, at: Position) {
-        let known: Vec<String> = match (words, self.spec) {
+        if self.is_known(words, word) {
+            return;
+        }
+        let known = self.known_words(words).unwrap_or_default();
+        let finding = self.say(at, format!("unknown {what} `{word}`"));
+        self.findings
+            .push(finding.did_you_mean(word, known.iter().map(String::as_str).filter(|one| !one.is_empty())));
+    }
+
+    /// Whether a vocabulary has that word; one without an end has every word.
+    pub(super) fn is_known(&self, words: Vocabulary, word: &str) -> bool {
+        match (words, self.spec) {
+            (Vocabulary::Outcome, _) => Outcome::parse(word).is_some(),
+            (Vocabulary::Disposition, _) => Disposition::parse(word).is_some(),
+            (Vocabulary::Status, Some(spec)) => spec.status(word).is_some(),
+            (Vocabulary::Fixed(fixed), _) => fixed.contains(&word),
+            (Vocabulary::Status, None) | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => true,
+        }
+    }
+
+    /// The words of a vocabulary, if it has an end.
+    pub(super) fn known_words(&self, words: Vocabulary) -> Option<Vec<String>> {
+        Some(match (words, self.spec) {
             (Vocabulary::Outcome, _) => Outcome::ALL.iter().map(|outcome| outcome.as_str().to_owned()).collect(),
             (Vocabulary::Disposition, _) => Disposition::ALL.iter().map(|is| is.as_str().to_owned()).collect(),
             (Vocabulary::Status, Some(spec)) => spec.statuses.iter().map(|status| status.name.to_string()).collect(),
             (Vocabulary::Fixed(fixed), _) => fixed.iter().map(|word| (*word).to_owned()).collect(),
-            (Vocabulary::Status, None) | (Vocabulary::Free, _) => return,
-        };
-        if !known.iter().any(|one| one == word) {
-            let finding = self.say(at, format!("unknown {what} `{word}`"));
-            self.findings
-                .push(finding.did_you_mean(word, known.iter().map(String::as_str).filter(|one| !one.is_empty())));
-        }
+            (Vocabulary::Status, None) | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => return None,
+        })
     }
 }

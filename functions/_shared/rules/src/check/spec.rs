@@ -34,7 +34,7 @@ pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut 
     }
     // What follows looks at each status beside each other one.
     if spec.statuses.is_empty() || spec.statuses.len() > STATUSES_MAX {
-        found.say("status", format!("give 1 to {STATUSES_MAX} statuses"));
+        found.say("[[status]]", format!("give 1 to {STATUSES_MAX} statuses"));
         return;
     }
     statuses(spec, &mut found);
@@ -50,11 +50,12 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// A finding where the words first stand: quoted if they do, else anywhere.
+    /// A finding where the words first stand: in quotes if they do, else at the beginning of a line, else anywhere.
     fn at(&self, words: &str, message: String) -> Finding {
         let byte = self
             .text
             .find(&format!("\"{words}\""))
+            .or_else(|| self.text.find(&format!("\n{words}")).map(|before| before + 1))
             .or_else(|| self.text.find(words));
         Finding::at(
             SPEC_FILE,
@@ -105,7 +106,11 @@ fn statuses(spec: &Spec, found: &mut Found<'_>) {
         }
         ref many => {
             found.say(
-                "default",
+                if many.is_empty() {
+                    "[[status]]"
+                } else {
+                    "default = true"
+                },
                 format!(
                     "{} statuses have `default = true`; new leads start with exactly one",
                     many.len()
