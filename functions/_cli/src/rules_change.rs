@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
     print,
     rules_folder::{Folder, plural, read},
-    rules_words::{cell, problems},
+    rules_words::{cell, list, problems},
 };
 
 /// Saves a folder as the draft of its rule set, and says what is wrong with it.
@@ -133,6 +133,9 @@ pub(crate) async fn draft(draft: Draft) -> Result<(), Failure> {
         "{}: draft saved, revision {}, made from version {}",
         folder.name, saved["revision"], saved["based_on"]
     ));
+    for warning in list(&saved["check"]["warnings"]) {
+        print::line(&format!("worth a look: {}", cell(&warning["text"])));
+    }
     let found = problems(&saved["check"]);
     if found.is_empty() {
         print::line("it may be published");

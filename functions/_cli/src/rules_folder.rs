@@ -125,6 +125,9 @@ pub(crate) fn check(check: &Check) -> Result<(), Failure> {
         Some(csv) => cases(&set, csv)?,
         None => 0,
     };
+    for warning in set.warnings() {
+        print::line(&format!("worth a look: {warning}"));
+    }
     let statuses = set.spec().statuses.len();
     print::line(&format!(
         "{} is well: {}, {} pass, hash {}",

@@ -70,6 +70,8 @@ impl Examined {
             "ok": self.is_good(),
             "hash": self.set.as_ref().map(RuleSet::hash),
             "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            // What is worth a look and refuses nothing.
+            "warnings": self.set.iter().flat_map(RuleSet::warnings).map(finding).collect::<Vec<_>>(),
             "cases": cases,
         })
     }
