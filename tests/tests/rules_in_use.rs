@@ -5,13 +5,16 @@
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::TimeDelta;
+use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::Change;
-use redial_aws::{keys, rule_store};
-use redial_domain::RuleSetName;
+use redial_aws::{Table, keys, rule_store};
+use redial_domain::{Phone, Region, RuleSetName};
+use redial_local::endpoints::{AwsUrls, sdk_config};
 use redial_rules::RuleSet;
 use redial_tests::{MONDAY_NOON, TestApp, talk};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const SET: &str = "until-sale-or-dnc";
 
@@ -39,6 +42,17 @@ async fn activate(app: &TestApp, version: u32, files: BTreeMap<String, String>, 
         .write(Change::put(keys::rules_active(&set), &active))
         .await
         .unwrap();
+}
+
+/// A table that never answers.
+fn nowhere() -> Table {
+    let url = "http://127.0.0.1:9".to_owned();
+    let config = sdk_config(AwsUrls {
+        dynamodb: url.clone(),
+        sqs: url.clone(),
+        events: url,
+    });
+    Table::new(aws_sdk_dynamodb::Client::new(&config), "redial")
 }
 
 async fn call_with(app: &TestApp, phone: &str, disposition: &str) -> serde_json::Value {
@@ -120,4 +134,80 @@ async fn without_rules_that_load_the_facts_commit_and_the_lead_is_parked() {
     assert_eq!(app.metric("outcome.parked").await, 1);
     app.advance(TimeDelta::hours(3)).await;
     assert_eq!(app.calls().await.len(), 1, "nobody is dialed on a guess");
+}
+
+#[tokio::test]
+async fn a_version_is_compiled_once_however_many_calls_it_decides() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    activate(&app, 3, built_in_files(), Some(0)).await;
+    let (instance, set) = (app.instance(), RuleSetName::parse(SET).unwrap());
+    let phone = Phone::parse("+12125550101", Region::US).unwrap();
+    let first = instance.rules.version(&instance.table, &set, 3).await.unwrap();
+    for seconds in [0, 5, 11, 30, 3_600] {
+        let now = instance.clock.now() + TimeDelta::seconds(seconds);
+        let later = instance
+            .rules
+            .for_phone(&instance.table, &set, &phone, now)
+            .await
+            .unwrap();
+        assert!(Arc::ptr_eq(&first, &later), "compiled again after {seconds} s");
+    }
+    let before = instance.table.units().requests;
+    instance.rules.version(&instance.table, &set, 3).await.unwrap();
+    assert_eq!(instance.table.units().requests, before, "and it is not read again");
+}
+
+#[tokio::test]
+async fn a_table_that_does_not_answer_never_makes_the_built_in_rules_decide() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let mut files = built_in_files();
+    files.insert("redial_interval.rhai".into(), "in_minutes(77)\n".into());
+    files.remove("cases.csv");
+    activate(&app, 4, files, Some(0)).await;
+    let (instance, set) = (app.instance(), RuleSetName::parse(SET).unwrap());
+    // Nothing listens there, as when the table throttles every read.
+    let nowhere = nowhere();
+    let now = instance.clock.now();
+    let cold = instance.rules.in_use(&nowhere, &set, now).await;
+    assert!(matches!(cold, Err(RuleBookError::Table(_))), "{cold:?}");
+    assert_eq!(
+        instance
+            .rules
+            .in_use(&instance.table, &set, now)
+            .await
+            .unwrap()
+            .version(),
+        4
+    );
+    let warm = instance.rules.in_use(&nowhere, &set, now + TimeDelta::hours(1)).await;
+    assert_eq!(warm.unwrap().version(), 4);
+}
+
+#[tokio::test]
+async fn a_broken_version_of_one_set_stops_no_other() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let mut files = built_in_files();
+    files.insert("stop_redial.rhai".into(), "if {".into());
+    activate(&app, 1, files, None).await;
+    let (instance, now) = (app.instance(), app.now());
+    let other = RuleSetName::parse("stop-on-transfer").unwrap();
+    let broken = instance
+        .rules
+        .in_use(&instance.table, &RuleSetName::parse(SET).unwrap(), now)
+        .await;
+    assert!(matches!(broken, Err(RuleBookError::Broken { .. })), "{broken:?}");
+    assert_eq!(
+        instance
+            .rules
+            .in_use(&instance.table, &other, now)
+            .await
+            .unwrap()
+            .version(),
+        0
+    );
+    let shown = app.get(&format!("/api/rules/{SET}")).await;
+    assert!(
+        shown["problem"].as_str().unwrap().contains("stop_redial.rhai"),
+        "{shown:?}"
+    );
 }
