@@ -19,6 +19,7 @@ mod meaning;
 mod ruleset;
 mod script;
 mod spec;
+mod talk;
 mod trial;
 
 pub use cases::{CaseFailure, CasesRun};
@@ -27,4 +28,4 @@ pub use error::RuleError;
 pub use finding::Finding;
 pub use ruleset::{CASES_FILE, RuleSet, SPEC_FILE};
 pub use script::Script;
-pub use spec::{Defaults, Labels, Spec, Status, StatusKind};
+pub use spec::{AutoStatus, Defaults, Labels, Spec, Status, StatusKind};

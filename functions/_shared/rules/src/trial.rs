@@ -1,12 +1,15 @@
 //! Runs a new rule set over every kind of call before anybody uses it: each outcome with each disposition,
 //! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
 
+use std::cell::OnceCell;
+
 use chrono::DateTime;
 use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
 
 use crate::facts::View;
 use crate::meaning::Meaning;
 use crate::spec::Status;
+use crate::talk::Heard;
 use crate::{Finding, RuleError, RuleSet, Script, cage};
 
 /// Steps of all runs together. The shipped sets take about 27,000; a set of dear scripts is tried as far as this goes,
@@ -22,14 +25,37 @@ pub(crate) fn every_kind_of_call(set: &RuleSet) -> Vec<Finding> {
             if cage::steps() - before > TRIAL_STEPS_MAX {
                 return findings;
             }
-            let tried = ask(set, script, &facts, disposition, status);
+            let tried = ask(set, script, &facts, disposition, status, None);
             if let Err(error) = tried {
                 findings.push(finding(&error, facts.outcome, disposition, status));
                 break;
             }
         }
     }
+    findings.extend(every_status_said(set));
+    findings.truncate(Script::ALL.len());
     findings
+}
+
+/// Each status that a word or a keyword can name, named by it. None if a talk without any already fails.
+fn every_status_said(set: &RuleSet) -> Option<Finding> {
+    let facts = Facts::ended(Outcome::Answered);
+    let named = set.spec.keywords.keys().chain(set.spec.status_words.keys());
+    for name in named {
+        let tried = ask(
+            set,
+            Script::AutoStatus,
+            &facts,
+            Disposition::Human,
+            &set.default_status,
+            Some(name),
+        );
+        if let Err(error) = tried {
+            let found = finding(&error, facts.outcome, Disposition::Human, &set.default_status);
+            return Some(found.hint(format!("tried with a talk that says `{name}`")));
+        }
+    }
+    None
 }
 
 /// Each outcome, in its variants, with each disposition for a new lead; and each disposition at each status.
@@ -80,6 +106,7 @@ fn ask(
     facts: &Facts,
     disposition: Disposition,
     status: &Status,
+    said: Option<&StatusName>,
 ) -> Result<(), RuleError> {
     let name: StatusName = status.name.clone();
     let rule = RuleFacts {
@@ -101,12 +128,19 @@ fn ask(
         disposition,
         floor: disposition,
     };
+    let extracted = said.and_then(|said| set.spec.status_words.get(said)?.first());
+    let heard = said.map_or_else(Heard::default, |said| Heard {
+        status: Some(said.clone()),
+        ..Heard::default()
+    });
     let mut view = View {
         rule: &rule,
-        word: "",
+        word: extracted.map_or("", String::as_str),
         outcome,
         disposition,
         status,
+        set,
+        heard: OnceCell::from(heard),
     };
     let answer = set.ask(&cage::COUNTING, script, &view)?;
     match script {

@@ -144,6 +144,14 @@ impl Look<'_> {
                     self.call(call, *at);
                 }
             }
+            // `points.interested`
+            Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
+                if let (Expr::Variable(name, ..), Expr::Property(status, at)) = (&pair.lhs, &pair.rhs)
+                    && name.1 == facts::POINTS
+                {
+                    self.word(Vocabulary::Status, "status", &status.2, *at);
+                }
+            }
             Some(ASTNode::Stmt(Stmt::Var(var, _, at))) => self.made(&var.0.name, *at),
             Some(ASTNode::Stmt(Stmt::For(each, at))) => self.made(&each.0.name, *at),
             _ => {}
@@ -259,8 +267,12 @@ impl Look<'_> {
             (Vocabulary::Outcome, _) => Outcome::ALL.iter().map(|outcome| outcome.as_str().to_owned()).collect(),
             (Vocabulary::Disposition, _) => Disposition::ALL.iter().map(|is| is.as_str().to_owned()).collect(),
             (Vocabulary::Status, Some(spec)) => spec.statuses.iter().map(|status| status.name.to_string()).collect(),
+            (Vocabulary::StatusOrNone, Some(spec)) => {
+                let names = spec.statuses.iter().map(|status| status.name.to_string());
+                names.chain([String::new()]).collect()
+            }
             (Vocabulary::Fixed(fixed), _) => fixed.iter().map(|word| (*word).to_owned()).collect(),
-            (Vocabulary::Status, None) | (Vocabulary::Free, _) => return,
+            (Vocabulary::Status | Vocabulary::StatusOrNone, None) | (Vocabulary::Free, _) => return,
         };
         if !known.iter().any(|one| one == word) {
             let finding = self.say(at, format!("unknown {what} `{word}`"));
