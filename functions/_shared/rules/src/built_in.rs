@@ -49,7 +49,7 @@ macro_rules! embedded {
 
 type Embedded = (&'static str, &'static [(&'static str, &'static str)]);
 
-const EMBEDDED: &[Embedded] = &[embedded!("until-sale-or-dnc")];
+const EMBEDDED: &[Embedded] = &[embedded!("until-sale-or-dnc"), embedded!("kanban-he")];
 
 type Loaded = BTreeMap<&'static str, Result<Arc<RuleSet>, Vec<Finding>>>;
 
