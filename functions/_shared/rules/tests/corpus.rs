@@ -93,6 +93,10 @@ fn heard(set: &RuleSet, snippet: &Snippet) -> String {
         call.facts.transcript = lines.collect();
         call.facts.stop = find_explicit_stop(None, &call.facts.transcript);
     }
+    // No status of the set: an explicit stop comes before every keyword, and stops the phone.
+    if call.facts.stop.is_some() {
+        return "dnc".to_owned();
+    }
     let status = call.decide(set).unwrap().status.to_string();
     // A new lead that stays new: nothing moved it.
     named(if status == "new" { "" } else { &status })
@@ -178,4 +182,16 @@ fn the_talks_at_hand_are_heard() {
     println!("{}", figures.text);
     assert!(read(csv).len() >= 210);
     assert!(figures.precision >= 0.98 && figures.recall >= 0.95, "{}", figures.text);
+}
+
+/// What to expect of real talks: first seen were precision 0.81 and recall 0.77. The floors are a ratchet a little under
+/// that; raise them when better keywords hear more, and never write keywords for these talks. Most errors are talks that
+/// turn round at the end, and greetings of machines that came without the network's word for a machine.
+#[test]
+fn the_talks_that_nobody_tuned_for_are_heard() {
+    let csv = include_str!("corpus/held_out.csv");
+    let figures = measure(&ears(), "held_out.csv", csv);
+    println!("{}", figures.text);
+    assert!(read(csv).len() >= 100);
+    assert!(figures.precision >= 0.80 && figures.recall >= 0.75, "{}", figures.text);
 }

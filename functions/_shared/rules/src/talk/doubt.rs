@@ -46,6 +46,7 @@ pub(super) fn doubted(words: &[Word], at: Range<usize>, source: Source) -> bool 
         return true;
     }
     match sort {
+        // "She said that she is not interested": her no, not the lead's.
         Sort::Statement => about_another(words, at.start, source) || bare_question(words, &at),
         Sort::Wish | Sort::Question => false,
     }
@@ -214,8 +215,8 @@ fn about_another(words: &[Word], start: usize, source: Source) -> bool {
 }
 
 fn is_other(word: &str, source: Source) -> bool {
-    let other = |word| OTHERS.contains(&word) || (source == Source::Spoken && OTHERS_SPOKEN.contains(&word));
-    other(word) || without_prefixes(word).any(|bare| OTHERS.contains(&bare))
+    let other = |word: &str| OTHERS.contains(&word) || (source == Source::Spoken && OTHERS_SPOKEN.contains(&word));
+    other(word) || without_prefixes(word).any(other)
 }
 
 /// "Me and my wife", אני ואשתי: the lead is one of them.

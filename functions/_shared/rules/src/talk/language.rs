@@ -197,7 +197,6 @@ pub(super) const AFTERTHOUGHT: &[&str] = &[
     "תודה",
     "באמת",
     "כל",
-    "כך",
     "כ",
     "רבה",
     "אבל",
@@ -380,18 +379,7 @@ pub(super) const LINKS: &[&str] = &[
 ];
 
 /// The past. A summary is written in it, a person who speaks in it means before.
-pub(super) const PAST: &[&str] = &[
-    "was",
-    "were",
-    "used",
-    "had",
-    "היה",
-    "היתה",
-    "היתי",
-    "הייתי",
-    "הינו",
-    "היו",
-];
+pub(super) const PAST: &[&str] = &["was", "were", "used", "had", "היה", "היתה", "היתי", "הינו", "היו"];
 
 /// Only supposed.
 pub(super) const IF: &[&str] = &[
@@ -434,3 +422,34 @@ pub(super) const ASKS: &[&str] = &[
     "how", "what", "when", "where", "can", "could", "do", "does", "is", "would", "may", "כמה", "מה", "איכ", "איפה",
     "מתי", "האמ", "אפשר", "תוכל", "יש",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::fold::fold;
+    use super::*;
+
+    #[test]
+    fn every_word_is_written_as_it_is_compared() {
+        let lists = [
+            NOT,
+            NEW_THOUGHT,
+            WISH,
+            WISH_HE,
+            CARRIES_A_WISH,
+            AFTERTHOUGHT,
+            OTHERS,
+            OTHERS_SPOKEN,
+            SELF,
+            LINKS,
+            PAST,
+            IF,
+            IF_ASKING,
+            ASKS,
+        ];
+        let pairs = NOT_A_NOT.iter().flat_map(|(one, two)| [*one, *two]);
+        let phrases = AS_NOT.iter().flat_map(|phrase| phrase.iter().copied());
+        let words = lists.into_iter().flatten().copied().chain(pairs).chain(phrases);
+        let wrong = words.filter(|word| !matches!(&fold(word)[..], [one] if one.text == *word));
+        assert_eq!(wrong.collect::<Vec<_>>(), Vec::<&str>::new());
+    }
+}
