@@ -54,6 +54,7 @@ const EMBEDDED: &[Embedded] = &[
     embedded!("stop-on-transfer"),
     embedded!("recycling"),
     embedded!("property-india"),
+    embedded!("kanban-he"),
 ];
 
 type Loaded = BTreeMap<&'static str, Result<Arc<RuleSet>, Vec<Finding>>>;

@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::DateTime;
 use redial_domain::{
     Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
-    StopScope, StopSource, Transfer,
+    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop,
 };
 
 use crate::decide::unknown_word;
@@ -24,7 +24,7 @@ const CASES_MAX: usize = 5_000;
 const CASES_STEPS_MAX: u64 = 3_000_000;
 
 /// The columns before `expected` and `because`, in any order.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "outcome",
     "word",
     "known",
@@ -39,6 +39,8 @@ const COLUMNS: [&str; 14] = [
     "asked_to_stop",
     "attempts",
     "attempts_today",
+    "lead_said",
+    "summary",
 ];
 
 /// What became of a table of cases.
@@ -164,6 +166,11 @@ impl RuleSet {
             words: "do not call me".to_owned(),
         };
         let time_known = row.yes("callback_time_known")?;
+        let said = row.cell("lead_said").lines().map(|line| TranscriptLine {
+            side: Side::Lead,
+            text: line.to_owned(),
+        });
+        let transcript: Vec<TranscriptLine> = said.collect();
         let facts = Facts {
             disposition_word: Some(row.cell("word").to_owned()).filter(|word| !word.is_empty()),
             transfer: row.word("transfer", parse_transfer)?.unwrap_or(Transfer::None),
@@ -171,7 +178,13 @@ impl RuleSet {
             talk_s: row.number("talk_s")?,
             callback_requested: row.yes("callback_requested")? || time_known,
             callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
-            stop: row.yes("asked_to_stop")?.then_some(stop),
+            // As for a real call: the lead's own words may be a wish not to be called.
+            stop: row
+                .yes("asked_to_stop")?
+                .then_some(stop)
+                .or_else(|| find_explicit_stop(None, &transcript)),
+            summary: Some(row.cell("summary").to_owned()).filter(|summary| !summary.is_empty()),
+            transcript,
             ..Facts::ended(outcome)
         };
         let status = match row.cell("status") {

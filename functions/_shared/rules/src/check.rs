@@ -3,6 +3,7 @@
 //! Three looks: are the files there; is `ruleset.toml` consistent; does each script use only facts, answers and words
 //! that exist. What a script answers to which call is `trial`'s question.
 
+mod auto_status;
 mod conditions;
 mod script;
 mod spec;

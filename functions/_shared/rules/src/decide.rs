@@ -4,6 +4,8 @@
 //! do-not-call, a do-not-call stops the phone, a status moves only along the table of moves. When and whether a call
 //! is really placed is not decided here.
 
+use std::cell::OnceCell;
+
 use redial_domain::{Disposition, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 use rhai::{Dynamic, Engine, ImmutableString, Scope};
 
@@ -33,7 +35,8 @@ pub struct Said {
     pub line: usize,
     /// Its reason.
     pub why: String,
-    /// A move to a status that the table of moves does not have, as `from → to`; it was not made.
+    /// A move to a status that the table of moves does not have, or by what was said to a weaker one, as `from → to`;
+    /// it was not made.
     pub refused_move: Option<String>,
 }
 
@@ -83,12 +86,22 @@ impl RuleSet {
             disposition: meaning.disposition,
             // A lead that came from another rule set starts anew here.
             status: self.spec.status(facts.status.as_str()).unwrap_or(&self.default_status),
+            set: self,
+            heard: OnceCell::new(),
         };
+        let before = view.status;
 
         for script in [Script::OutcomeToStatus, Script::AutoStatus] {
             let answer = self.ask(engine, script, &view)?;
             let wished = self.apply_status(script, &answer, &meaning, &mut view)?;
-            let refused = self.move_to(wished, &mut view);
+            let lowers = script == Script::AutoStatus
+                && wished.name != view.status.name
+                && self.spec.lowers(before.kind, wished.kind);
+            let refused = if lowers {
+                Some(format!("{} → {}, weaker than before", before.name, wished.name))
+            } else {
+                self.move_to(wished, &mut view)
+            };
             said(script, &answer, refused);
         }
 

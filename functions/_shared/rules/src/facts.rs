@@ -3,11 +3,14 @@
 //! Each is a constant of the run. A script is given only those it names, so that nobody pays for a transcript that no
 //! rule reads.
 
-use redial_domain::{Direction, Disposition, EventKind, FailureClass, Outcome, RuleFacts, Side};
-use rhai::{Dynamic, ImmutableString, Scope};
+use std::cell::OnceCell;
 
-use crate::Script;
+use redial_domain::{Direction, Disposition, EventKind, FailureClass, Outcome, RuleFacts, Side, StatusName};
+use rhai::{Dynamic, ImmutableString, Map, Scope};
+
 use crate::spec::Status;
+use crate::talk::{Heard, Source};
+use crate::{RuleSet, Script};
 
 /// Longest text given to a script, in bytes; longer ones lose their beginning, because a talk's end says how it ended.
 const TEXT_BYTES_MAX: usize = 16 * 1_024;
@@ -20,6 +23,41 @@ pub(crate) struct View<'a> {
     pub(crate) outcome: Outcome,
     pub(crate) disposition: Disposition,
     pub(crate) status: &'a Status,
+    pub(crate) set: &'a RuleSet,
+    /// What the keywords say, once somebody asked.
+    pub(crate) heard: OnceCell<Heard>,
+}
+
+impl View<'_> {
+    /// What the keywords say. A do-not-call is no status by keywords, a machine's greeting is nobody's word, and of a
+    /// talk that ended at once nothing is believed.
+    fn heard(&self) -> &Heard {
+        self.heard.get_or_init(|| {
+            let stopped = self.disposition == Disposition::Dnc || self.rule.facts.stop.is_some();
+            if stopped || self.outcome == Outcome::Machine || self.too_short() {
+                return Heard::default();
+            }
+            let said = lead_said(self);
+            let summary = self.rule.facts.summary.as_deref().unwrap_or("");
+            let texts = [(Source::Spoken, ending(&said)), (Source::Summary, ending(summary))];
+            self.set.ears.hear(&texts)
+        })
+    }
+
+    fn too_short(&self) -> bool {
+        let least = self.set.spec.auto_status().min_talk_s;
+        self.outcome == Outcome::Answered && self.rule.facts.talk_s.is_some_and(|talk_s| talk_s < least)
+    }
+
+    /// Every status of the set with its points.
+    fn points(&self) -> Map {
+        let heard = self.heard();
+        let statuses = self.set.spec.statuses.iter().map(|status| &status.name);
+        let points = |name| i64::from(heard.by_status.get(name).copied().unwrap_or(0));
+        statuses
+            .map(|name| (name.as_str().into(), Dynamic::from(points(name))))
+            .collect()
+    }
 }
 
 /// The words a fact may have, for the check.
@@ -28,6 +66,8 @@ pub(crate) enum Vocabulary {
     Outcome,
     Disposition,
     Status,
+    /// A status or nothing.
+    StatusOrNone,
     Fixed(&'static [&'static str]),
     /// Any text.
     Free,
@@ -63,8 +103,11 @@ impl Fact {
 
 const KINDS: &[&str] = &["open", "contacted", "qualified", "won", "lost", "stopped", "invalid"];
 
+/// The one fact that is a table: `points.interested`.
+pub(crate) const POINTS: &str = "points";
+
 /// All facts.
-pub(crate) const FACTS: [Fact; 18] = [
+pub(crate) const FACTS: [Fact; 24] = [
     Fact::new("outcome", Vocabulary::Outcome, |v| word(v.outcome.as_str())),
     Fact::new("disposition", Vocabulary::Disposition, |v| word(v.disposition.as_str())),
     Fact::new("word", Vocabulary::Free, |v| word(v.word)),
@@ -117,6 +160,33 @@ pub(crate) const FACTS: [Fact; 18] = [
         only_auto_status: true,
         ..Fact::new("lead_said", Vocabulary::Free, |v| word(ending(&lead_said(v))))
     },
+    Fact {
+        only_auto_status: true,
+        ..Fact::new("extracted", Vocabulary::StatusOrNone, |v| {
+            word(v.set.spec.extracted(v.word).map_or("", StatusName::as_str))
+        })
+    },
+    Fact {
+        only_auto_status: true,
+        ..Fact::new("heard", Vocabulary::StatusOrNone, |v| {
+            word(v.heard().status.as_ref().map_or("", StatusName::as_str))
+        })
+    },
+    Fact {
+        only_auto_status: true,
+        ..Fact::new("heard_points", Vocabulary::Count, |v| {
+            Dynamic::from(i64::from(v.heard().points))
+        })
+    },
+    Fact {
+        only_auto_status: true,
+        ..Fact::new("heard_words", Vocabulary::Free, |v| word(&v.heard().words.join(", ")))
+    },
+    Fact {
+        only_auto_status: true,
+        ..Fact::new(POINTS, Vocabulary::Free, |v| Dynamic::from(v.points()))
+    },
+    Fact::new("too_short", Vocabulary::YesNo, |v| Dynamic::from(v.too_short())),
 ];
 
 /// The fact of that name.
@@ -171,10 +241,10 @@ fn ending(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use redial_domain::{Facts, StatusName, Transfer};
+    use redial_domain::{Facts, RuleSetName, Transfer};
 
     use super::*;
-    use crate::spec::{Labels, StatusKind};
+    use crate::spec::StatusKind;
 
     #[test]
     fn the_words_of_a_fact_are_the_words_of_the_glossary() {
@@ -201,17 +271,8 @@ mod tests {
     #[test]
     fn the_value_of_a_fact_is_what_its_vocabulary_says() {
         let facts = Facts::ended(Outcome::Busy);
-        let status = Status {
-            name: StatusName::parse("new").unwrap(),
-            labels: Labels {
-                en: "New".to_owned(),
-                he: "חדש".to_owned(),
-            },
-            color: "#64748b".to_owned(),
-            order: 1,
-            kind: StatusKind::Open,
-            default: true,
-        };
+        let set = crate::RuleSet::built_in(&RuleSetName::parse("kanban-he").unwrap()).unwrap();
+        let status = set.default_status();
         let rule = RuleFacts {
             facts: &facts,
             kind: EventKind::Ended,
@@ -228,13 +289,17 @@ mod tests {
             word: "",
             outcome: Outcome::Busy,
             disposition: Disposition::Unknown,
-            status: &status,
+            status,
+            set: &set,
+            heard: OnceCell::new(),
         };
         for fact in &FACTS {
             let value = (fact.value)(&view);
             match fact.words {
                 Vocabulary::Count => assert!(value.as_int().is_ok_and(|n| n >= 0), "{}", fact.name),
                 Vocabulary::YesNo => assert!(value.is_bool(), "{}", fact.name),
+                // A table: points by status.
+                Vocabulary::Free if fact.name == POINTS => assert!(value.is_map(), "{}", fact.name),
                 _ => assert!(value.is_string(), "{}", fact.name),
             }
         }

@@ -20,6 +20,7 @@ mod meaning;
 mod ruleset;
 mod script;
 mod spec;
+mod talk;
 mod trial;
 
 pub use cases::{CaseFailure, CasesRun};
@@ -28,4 +29,4 @@ pub use error::RuleError;
 pub use finding::{Finding, Severity};
 pub use ruleset::{CASES_FILE, RuleSet, SPEC_FILE};
 pub use script::Script;
-pub use spec::{Defaults, Labels, Spec, Status, StatusKind};
+pub use spec::{AutoStatus, Defaults, Labels, Spec, Status, StatusKind};

@@ -50,7 +50,7 @@ pub(crate) fn of(rule: &RuleFacts<'_>, spec: &Spec) -> Meaning {
         Some(WordMeaning::Outcome(_)) | None => proven(facts, outcome),
     };
     Meaning {
-        word_is_unknown: told.is_none() && !word.is_empty(),
+        word_is_unknown: told.is_none() && spec.extracted(&word).is_none() && !word.is_empty(),
         word,
         outcome,
         disposition: new.max(floor),

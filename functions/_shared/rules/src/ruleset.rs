@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::facts::Fact;
 use crate::spec::{Spec, Status};
+use crate::talk::Ears;
 use crate::{Finding, Script, check, trial};
 
 /// The file with statuses, words, intervals and first settings.
@@ -30,6 +31,8 @@ pub struct RuleSet {
     /// In the order of [`Script::ALL`].
     pub(crate) scripts: [Compiled; 4],
     warnings: Vec<Finding>,
+    /// The keywords, ready to listen.
+    pub(crate) ears: Ears,
 }
 
 /// One script, ready to run.
@@ -68,6 +71,7 @@ impl RuleSet {
             name: name.clone(),
             version,
             hash: hash(files),
+            ears: Ears::new(&spec),
             spec,
             default_status,
             scripts: [a, b, c, d],

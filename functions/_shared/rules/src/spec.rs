@@ -33,11 +33,48 @@ pub struct Spec {
     /// How the line behaved, and the normalised words for it.
     #[serde(default)]
     pub outcome_words: HashMap<Outcome, Vec<String>>,
+    /// Structured extraction: a status, and the normalised words of providers and agents for it (K2).
+    #[serde(default)]
+    pub status_words: BTreeMap<StatusName, Vec<String>>,
+    /// A status, and what people say for it with its points (K2).
+    #[serde(default)]
+    pub keywords: BTreeMap<StatusName, BTreeMap<String, u32>>,
+    /// When keywords are believed. Left out, a set that has keywords uses the usual numbers.
+    #[serde(default, rename = "auto_status")]
+    pub(crate) auto_status_settings: Option<AutoStatus>,
     /// What a new campaign starts with (H8).
     pub defaults: Defaults,
     /// [`Spec::words`] and [`Spec::outcome_words`] by word.
     #[serde(skip)]
     by_word: HashMap<String, WordMeaning>,
+    /// [`Spec::status_words`] by word.
+    #[serde(skip)]
+    status_by_word: HashMap<String, StatusName>,
+}
+
+/// When what was said moves a lead (K2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoStatus {
+    /// Points that a status needs.
+    pub threshold: u32,
+    /// How many more than the next status.
+    pub margin: u32,
+    /// A shorter talk is no answer.
+    pub min_talk_s: u32,
+    /// Whether what was said may lower a lead from qualified to contacted to open.
+    pub downgrade: bool,
+}
+
+impl Default for AutoStatus {
+    fn default() -> Self {
+        Self {
+            threshold: 3,
+            margin: 1,
+            min_talk_s: 3,
+            downgrade: false,
+        }
+    }
 }
 
 /// A lead status: where a lead stands for the business.
@@ -158,12 +195,36 @@ impl Spec {
             .iter()
             .flat_map(|(is, words)| words.iter().map(move |word| (word.clone(), WordMeaning::Outcome(*is))));
         spec.by_word = dispositions.chain(outcomes).collect();
+        spec.status_by_word = spec
+            .status_words
+            .iter()
+            .flat_map(|(status, words)| words.iter().map(move |word| (word.clone(), status.clone())))
+            .collect();
         Ok(spec)
     }
 
     /// What a normalised word means, if a table has it.
     pub(crate) fn word(&self, normalised: &str) -> Option<WordMeaning> {
         self.by_word.get(normalised).copied()
+    }
+
+    /// The status that a normalised word names, if a table has it.
+    pub(crate) fn extracted(&self, normalised: &str) -> Option<&StatusName> {
+        self.status_by_word.get(normalised)
+    }
+
+    /// When what was said moves a lead.
+    pub fn auto_status(&self) -> AutoStatus {
+        self.auto_status_settings.unwrap_or_default()
+    }
+
+    /// Whether a move would take back what an earlier call reached, and this set does not want that. An end of the
+    /// story, good or bad, takes nothing back.
+    pub(crate) fn lowers(&self, from: StatusKind, to: StatusKind) -> bool {
+        let speaks = self.auto_status_settings.is_some() || !self.keywords.is_empty() || !self.status_words.is_empty();
+        let before_the_end = |kind| matches!(kind, StatusKind::Open | StatusKind::Contacted | StatusKind::Qualified);
+        let reached = before_the_end(from) || from == StatusKind::Won;
+        speaks && !self.auto_status().downgrade && reached && before_the_end(to) && to < from
     }
 
     /// The status of that name.

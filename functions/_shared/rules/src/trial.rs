@@ -1,13 +1,16 @@
 //! Runs a new rule set over every kind of call before anybody uses it: each outcome with each disposition,
 //! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
 
+use std::cell::OnceCell;
+
 use chrono::DateTime;
-use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, Transfer};
+use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
 use rhai::ImmutableString;
 
 use crate::facts::{View, scope};
 use crate::meaning::Meaning;
 use crate::spec::Status;
+use crate::talk::Heard;
 use crate::{Finding, RuleError, RuleSet, Script, cage};
 
 /// Steps of all runs together. The shipped sets take about 27,000; a set of dear scripts is tried as far as this goes,
@@ -23,13 +26,15 @@ pub(crate) fn every_kind_of_call(set: &RuleSet) -> Vec<Finding> {
             if cage::steps() - before > TRIAL_STEPS_MAX {
                 return findings;
             }
-            let tried = ask(set, script, &facts, disposition, status);
+            let tried = ask(set, script, &facts, disposition, status, None);
             if let Err(error) = tried {
                 findings.push(finding(&error, facts.outcome, disposition, status));
                 break;
             }
         }
     }
+    findings.extend(every_status_said(set));
+    findings.truncate(Script::ALL.len());
     findings
 }
 
@@ -88,12 +93,36 @@ fn meaning(
     let call = Facts::ended(outcome);
     let rule = rule_facts(&call, disposition, status);
     let script = Script::OutcomeToStatus;
-    let mut facts = scope(&view(&rule, disposition, status), &set.scripts[script.index()].uses);
+    let mut facts = scope(
+        &view(set, &rule, disposition, status),
+        &set.scripts[script.index()].uses,
+    );
     if is_strange {
         facts.push_constant("outcome", ImmutableString::from(STRANGE_OUTCOME));
     }
     let answer = set.ask_about(&cage::COUNTING, script, facts).ok()?;
     Some((answer.line, format!("{:?} {}", answer.says, answer.why)))
+}
+
+/// Each status that a word or a keyword can name, named by it. None if a talk without any already fails.
+fn every_status_said(set: &RuleSet) -> Option<Finding> {
+    let facts = Facts::ended(Outcome::Answered);
+    let named = set.spec.keywords.keys().chain(set.spec.status_words.keys());
+    for name in named {
+        let tried = ask(
+            set,
+            Script::AutoStatus,
+            &facts,
+            Disposition::Human,
+            &set.default_status,
+            Some(name),
+        );
+        if let Err(error) = tried {
+            let found = finding(&error, facts.outcome, Disposition::Human, &set.default_status);
+            return Some(found.hint(format!("tried with a talk that says `{name}`")));
+        }
+    }
+    None
 }
 
 /// Each outcome, in its variants, with each disposition for a new lead; and each disposition at each status.
@@ -144,6 +173,7 @@ fn ask(
     facts: &Facts,
     disposition: Disposition,
     status: &Status,
+    said: Option<&StatusName>,
 ) -> Result<(), RuleError> {
     let rule = rule_facts(facts, disposition, status);
     let meaning = Meaning {
@@ -153,7 +183,19 @@ fn ask(
         disposition,
         floor: disposition,
     };
-    let mut view = view(&rule, disposition, status);
+    let mut view = view(set, &rule, disposition, status);
+    if let Some(said) = said {
+        view.word = set
+            .spec
+            .status_words
+            .get(said)
+            .and_then(|words| words.first())
+            .map_or("", String::as_str);
+        view.heard = OnceCell::from(Heard {
+            status: Some(said.clone()),
+            ..Heard::default()
+        });
+    }
     let answer = set.ask(&cage::COUNTING, script, &view)?;
     match script {
         Script::OutcomeToStatus | Script::AutoStatus => {
@@ -178,13 +220,16 @@ fn rule_facts<'a>(facts: &'a Facts, known: Disposition, status: &'a Status) -> R
     }
 }
 
-fn view<'a>(rule: &'a RuleFacts<'a>, disposition: Disposition, status: &'a Status) -> View<'a> {
+/// A call in which nothing was said.
+fn view<'a>(set: &'a RuleSet, rule: &'a RuleFacts<'a>, disposition: Disposition, status: &'a Status) -> View<'a> {
     View {
         rule,
         word: "",
         outcome: rule.facts.outcome,
         disposition,
         status,
+        set,
+        heard: OnceCell::from(Heard::default()),
     }
 }
 

@@ -167,6 +167,14 @@ impl Look<'_> {
                 }
             }
             Some(ASTNode::Stmt(Stmt::Switch(made, _))) => self.switch(&made.0, &made.1),
+            // `points.interested`
+            Some(ASTNode::Expr(Expr::Dot(pair, ..))) => {
+                if let (Expr::Variable(name, ..), Expr::Property(status, at)) = (&pair.lhs, &pair.rhs)
+                    && name.1 == facts::POINTS
+                {
+                    self.word(Vocabulary::Status, "status", &status.2, *at);
+                }
+            }
             Some(ASTNode::Stmt(Stmt::Var(var, _, at))) => self.made(&var.0.name, *at),
             Some(ASTNode::Stmt(Stmt::For(each, at))) => self.made(&each.0.name, *at),
             _ => {}
@@ -302,8 +310,10 @@ impl Look<'_> {
             (Vocabulary::Outcome, _) => Outcome::parse(word).is_some(),
             (Vocabulary::Disposition, _) => Disposition::parse(word).is_some(),
             (Vocabulary::Status, Some(spec)) => spec.status(word).is_some(),
+            (Vocabulary::StatusOrNone, Some(spec)) => word.is_empty() || spec.status(word).is_some(),
             (Vocabulary::Fixed(fixed), _) => fixed.contains(&word),
-            (Vocabulary::Status, None) | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => true,
+            (Vocabulary::Status | Vocabulary::StatusOrNone, None)
+            | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => true,
         }
     }
 
@@ -313,8 +323,13 @@ impl Look<'_> {
             (Vocabulary::Outcome, _) => Outcome::ALL.iter().map(|outcome| outcome.as_str().to_owned()).collect(),
             (Vocabulary::Disposition, _) => Disposition::ALL.iter().map(|is| is.as_str().to_owned()).collect(),
             (Vocabulary::Status, Some(spec)) => spec.statuses.iter().map(|status| status.name.to_string()).collect(),
+            (Vocabulary::StatusOrNone, Some(spec)) => {
+                let names = spec.statuses.iter().map(|status| status.name.to_string());
+                names.chain([String::new()]).collect()
+            }
             (Vocabulary::Fixed(fixed), _) => fixed.iter().map(|word| (*word).to_owned()).collect(),
-            (Vocabulary::Status, None) | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => return None,
+            (Vocabulary::Status | Vocabulary::StatusOrNone, None)
+            | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => return None,
         })
     }
 }

@@ -41,9 +41,10 @@ pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut 
     moves(spec, &mut found);
     words(spec, &mut found);
     numbers(spec, &mut found);
+    super::auto_status::check(spec, &mut found);
 }
 
-struct Found<'a> {
+pub(super) struct Found<'a> {
     text: &'a str,
     findings: &'a mut Vec<Finding>,
     most: usize,
@@ -51,7 +52,7 @@ struct Found<'a> {
 
 impl Found<'_> {
     /// A finding where the words first stand: in quotes if they do, else at the beginning of a line, else anywhere.
-    fn at(&self, words: &str, message: String) -> Finding {
+    pub(super) fn at(&self, words: &str, message: String) -> Finding {
         let byte = self
             .text
             .find(&format!("\"{words}\""))
@@ -64,13 +65,17 @@ impl Found<'_> {
         )
     }
 
-    fn say(&mut self, words: &str, message: String) {
+    pub(super) fn say(&mut self, words: &str, message: String) {
         let finding = self.at(words, message);
         self.findings.push(finding);
     }
 
+    pub(super) fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
     /// Whether there are enough: the place of each one is looked for in the whole text.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.findings.len() >= self.most
     }
 }
