@@ -13,7 +13,10 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
-use crate::{add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, show_lead};
+use crate::{
+    add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
+    rules_replay, show_lead,
+};
 
 /// The function.
 #[derive(Debug, Clone)]
@@ -101,7 +104,7 @@ impl Handler {
     }
 
     async fn route(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
-        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, View};
+        use Permission::{AddLead, ChangeLead, ManageCampaigns, ManageRules, OperateQueue, View};
         use queue_switches::Switch;
         let queue = ["api", "admin", "redial-queue"];
         if let Some(rest) = path.strip_prefix(queue.as_slice()) {
@@ -129,6 +132,11 @@ impl Handler {
         match (method, path) {
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
+            ("POST", ["api", "rules", set, "replay"]) => rules_replay::start(caller.may(ManageRules)?, set).await,
+            ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,
+            ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,
+            ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,
+            ("POST", ["api", "jobs", id, "cancel"]) => jobs_api::cancel(caller.may(ManageRules)?, id).await,
             ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
             ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
             ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,

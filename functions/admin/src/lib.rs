@@ -5,12 +5,14 @@ mod campaign_api;
 mod campaign_fields;
 mod cursor;
 mod handler;
+mod jobs_api;
 mod queue_config;
 mod queue_lead;
 mod queue_records;
 mod queue_status;
 mod queue_switches;
 mod request;
+mod rules_replay;
 mod show_lead;
 mod still_placing;
 

@@ -31,6 +31,8 @@ pub enum Permission {
     AddLead,
     /// Create, change, start and pause campaigns; the business switch; limits.
     ManageCampaigns,
+    /// Write, try and publish rules; cancel a job.
+    ManageRules,
     /// Start and stop the queue.
     OperateQueue,
 }
@@ -60,7 +62,7 @@ impl Role {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
             Permission::View | Permission::ChangeLead => Self::Agent,
-            Permission::AddLead | Permission::ManageCampaigns => Self::Admin,
+            Permission::AddLead | Permission::ManageCampaigns | Permission::ManageRules => Self::Admin,
             Permission::OperateQueue => Self::SystemAdmin,
         };
         self >= least
@@ -92,19 +94,33 @@ mod tests {
 
     #[test]
     fn the_table_of_who_may_do_what() {
-        use Permission::{AddLead, ChangeLead, ManageCampaigns, OperateQueue, PostWebhook, View};
+        use Permission::{AddLead, ChangeLead, ManageCampaigns, ManageRules, OperateQueue, PostWebhook, View};
         let table = [
             (Role::Webhook, vec![PostWebhook]),
             (Role::Agent, vec![View, ChangeLead]),
-            (Role::Admin, vec![View, ChangeLead, AddLead, ManageCampaigns]),
-            (Role::Owner, vec![View, ChangeLead, AddLead, ManageCampaigns]),
+            (
+                Role::Admin,
+                vec![View, ChangeLead, AddLead, ManageCampaigns, ManageRules],
+            ),
+            (
+                Role::Owner,
+                vec![View, ChangeLead, AddLead, ManageCampaigns, ManageRules],
+            ),
             (
                 Role::SystemAdmin,
-                vec![View, ChangeLead, AddLead, ManageCampaigns, OperateQueue],
+                vec![View, ChangeLead, AddLead, ManageCampaigns, ManageRules, OperateQueue],
             ),
         ];
         for (role, allowed) in table {
-            for permission in [PostWebhook, View, ChangeLead, AddLead, ManageCampaigns, OperateQueue] {
+            for permission in [
+                PostWebhook,
+                View,
+                ChangeLead,
+                AddLead,
+                ManageCampaigns,
+                ManageRules,
+                OperateQueue,
+            ] {
                 assert_eq!(
                     role.may(permission),
                     allowed.contains(&permission),
