@@ -37,7 +37,7 @@ sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 
 	cargo build --quiet --workspace --bin sim
 	target/debug/sim $(SIM_ARGS)
 
-load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine (ARGS="--help" lists sizes)
+load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)
 
 fuzz: ## Look for inputs that break something; needs a nightly compiler and cargo-fuzz (TARGET=webhook SECONDS=60)

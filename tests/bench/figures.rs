@@ -61,10 +61,25 @@ impl Figures {
     pub(crate) fn memory(&mut self) {
         self.row(
             "peak memory",
-            peak_mib().map_or("unknown".to_owned(), |mib| format!("{mib} MiB")),
+            mib("VmHWM:").map_or("unknown".to_owned(), |mib| format!("{mib} MiB")),
         );
         // Fails where there is no such file; then the row is the peak of all parts so far.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
+    }
+
+    /// Forgets the peak so far; gives what is held now, in MiB.
+    pub(crate) fn memory_from_here() -> Option<u64> {
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+        mib("VmRSS:")
+    }
+
+    /// The most memory since then.
+    pub(crate) fn memory_since(&mut self, before: Option<u64>) {
+        let text = |mib: Option<u64>| mib.map_or("unknown".to_owned(), |mib| format!("{mib} MiB"));
+        self.row(
+            "memory before and at its peak",
+            format!("{}, {}", text(before), text(mib("VmHWM:"))),
+        );
     }
 
     /// Prints the table. Whether all is well.
@@ -81,9 +96,9 @@ impl Figures {
     }
 }
 
-fn peak_mib() -> Option<u64> {
+fn mib(what: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib / 1_024)
 }

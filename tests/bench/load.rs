@@ -1,13 +1,14 @@
 //! `make load`: how much goes through one machine, and that nothing is lost on the way.
 //!
 //! Runs everything that `redial local` runs, in this process, on files and over HTTP; what goes in and is measured is in
-//! `webhooks` and `opening`. Figures are those of the embedded engines on this machine, not of AWS: requests and units
+//! `webhooks`, `opening` and `replay`. Figures are those of the embedded engines on this machine, not of AWS: requests and units
 //! carry over, times do not.
 
 #![recursion_limit = "256"]
 
 mod figures;
 mod opening;
+mod replay;
 mod webhooks;
 
 use std::{io::IsTerminal, process::ExitCode};
@@ -18,7 +19,7 @@ use redial_domain::MAX_CONCURRENT_CALLS_MAX;
 #[derive(Debug, Parser)]
 #[command(
     name = "make load",
-    about = "Pushes webhooks and an opening through one machine, and counts what comes out"
+    about = "Pushes webhooks, an opening and a replay through one machine, and counts what comes out"
 )]
 struct Arguments {
     /// Signed webhooks to post; 0 leaves this part out.
@@ -36,6 +37,9 @@ struct Arguments {
     /// Parts of their campaign's queue, 1 to 16.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=16))]
     shards: u32,
+    /// Past calls that are decided again with other rules; 0 leaves this part out.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    attempts: usize,
 }
 
 #[tokio::main]
@@ -63,6 +67,10 @@ async fn main() -> ExitCode {
         } = arguments;
         let figures = opening::run(leads, calls_at_once, shards, &folder.join("opening")).await;
         well &= figures.print("An opening");
+    }
+    if arguments.attempts > 0 {
+        let figures = replay::run(arguments.attempts, &folder.join("replay")).await;
+        well &= figures.print("A replay of rules on past calls");
     }
     // What is left of it is a few gigabytes of a machine's temporary files at worst.
     let _ = std::fs::remove_dir_all(&folder);

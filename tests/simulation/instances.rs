@@ -189,6 +189,7 @@ fn environment() -> Environment {
         ("REDIAL_CALLS_QUEUE_URL", queue("calls")),
         ("REDIAL_DIAL_QUEUE_URL", queue("dial")),
         ("REDIAL_TICK_QUEUE_URL", queue("tick")),
+        ("REDIAL_JOBS_QUEUE_URL", queue("jobs")),
         ("REDIAL_BUS", "redial".to_owned()),
         ("REDIAL_WEBHOOK_BASE_URL", "http://webhook.sim".to_owned()),
         ("BLAND_WEBHOOK_SECRET", crate::phones::SECRET.to_owned()),
@@ -254,6 +255,7 @@ fn start(world: &Arc<World>, name: &'static str) -> Result<Instance, String> {
         "tick" => handled!(redial_tick::Handler::new(app)),
         "dialer" => handled!(redial_dialer::Handler::with_client(app, bland)),
         "reconcile" => handled!(redial_reconcile::Handler::with_client(app, bland)),
+        "jobs" => handled!(redial_jobs::Handler::new(app)),
         "admin" => handled!(redial_admin::Handler::new(app)),
         other => return Err(format!("no function is called {other}")),
     };

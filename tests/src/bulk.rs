@@ -3,6 +3,8 @@
 //! Knows no shape of items: it copies what the system wrote, and changes only who and when.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use dynoxide::ImportOptions;
 use redial_aws::keys;
@@ -34,7 +36,7 @@ pub fn call(n: u64) -> String {
     format!("{n:08x}-0000-4000-a000-000000000000")
 }
 
-fn lead_id(n: u64) -> String {
+pub(crate) fn lead_id(n: u64) -> String {
     format!("01J{n:023}")
 }
 
@@ -131,7 +133,7 @@ impl Original {
     }
 }
 
-fn import(app: &TestApp, items: impl Iterator<Item = Map<String, Value>>) {
+pub(crate) fn import(app: &TestApp, items: impl Iterator<Item = Map<String, Value>>) {
     let items = items.map(|item| serde_json::from_value(Value::Object(item)));
     let mut items = items
         .map(|item| item.unwrap_or_else(|error| panic!("{error}")))
@@ -145,12 +147,13 @@ fn import(app: &TestApp, items: impl Iterator<Item = Map<String, Value>>) {
 }
 
 /// An attribute as DynamoDB's JSON writes it.
-fn json_of(value: &AttributeValue) -> Value {
+pub(crate) fn json_of(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!({"S": text}),
         AttributeValue::N(number) => json!({"N": number}),
         AttributeValue::Bool(flag) => json!({"BOOL": flag}),
         AttributeValue::Null(_) => json!({"NULL": true}),
+        AttributeValue::B(bytes) => json!({"B": STANDARD.encode(bytes.as_ref())}),
         AttributeValue::Ss(texts) => json!({"SS": texts}),
         AttributeValue::L(list) => json!({"L": list.iter().map(json_of).collect::<Vec<_>>()}),
         AttributeValue::M(map) => {

@@ -189,6 +189,7 @@ async fn start_app(
         ("REDIAL_CALLS_QUEUE_URL", queue("calls")),
         ("REDIAL_DIAL_QUEUE_URL", queue("dial")),
         ("REDIAL_TICK_QUEUE_URL", queue("tick")),
+        ("REDIAL_JOBS_QUEUE_URL", queue("jobs")),
         match webhooks {
             Webhooks::Unsigned => ("REDIAL_UNSIGNED_WEBHOOKS", "allowed".to_owned()),
             Webhooks::Signed => ("BLAND_WEBHOOK_SECRET", SECRET.to_owned()),

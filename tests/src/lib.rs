@@ -1,6 +1,8 @@
 //! One way for tests to use the system: as its users do, over HTTP, on a clock that stands still until it is moved.
 
 pub mod bulk;
+pub mod bulk_calls;
+pub mod doomed;
 pub mod fuzz_targets;
 mod fuzz_world;
 

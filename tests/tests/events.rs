@@ -130,6 +130,7 @@ async fn answer(function: &str, app: App, event: Value) -> Result<Value, lambda_
         "tick" => redial_tick::Handler::new(app).handle(event).await,
         "dialer" => redial_dialer::Handler::new(app).await?.handle(event).await,
         "reconcile" => redial_reconcile::Handler::new(app).await?.handle(event).await,
+        "jobs" => redial_jobs::Handler::new(app).handle(event).await,
         "admin" => redial_admin::Handler::new(app).handle(event).await,
         other => panic!("no test knows the function `{other}`; add it here"),
     }

@@ -21,8 +21,9 @@ use template::{Template, events_of_type, list, rights, root, text};
 ///
 /// `PutItem` of tick, reconcile and outcomes is for the first settings and the first campaign, made by whoever runs
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
-/// tick and reconcile read `queue`; admin reads `queue` and `ref`.
-const RIGHTS: [(&str, &[(&str, &str)]); 6] = [
+/// tick and reconcile read `queue`; jobs reads `day`; admin reads `queue` and `ref`. Reconcile sends jobs whose message was
+/// lost.
+const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
     (
         "webhook",
         &[
@@ -77,7 +78,19 @@ const RIGHTS: [(&str, &[(&str, &str)]); 6] = [
             ("Table", "dynamodb:UpdateItem"),
             ("Table/index", "dynamodb:Query"),
             ("CallsQueue", "sqs:SendMessage"),
+            ("JobsQueue", "sqs:SendMessage"),
             ("BlandApiKey", "secretsmanager:GetSecretValue"),
+        ],
+    ),
+    (
+        "jobs",
+        &[
+            ("Table", "dynamodb:BatchGetItem"),
+            ("Table", "dynamodb:GetItem"),
+            ("Table", "dynamodb:PutItem"),
+            ("Table", "dynamodb:UpdateItem"),
+            ("Table/index", "dynamodb:Query"),
+            ("JobsQueue", "sqs:SendMessage"),
         ],
     ),
     (
@@ -91,6 +104,7 @@ const RIGHTS: [(&str, &[(&str, &str)]); 6] = [
             ("Table/index", "dynamodb:Query"),
             ("DialQueue", "sqs:SendMessage"),
             ("TickQueue", "sqs:SendMessage"),
+            ("JobsQueue", "sqs:SendMessage"),
             ("Bus", "events:PutEvents"),
         ],
     ),
@@ -369,6 +383,7 @@ fn every_function_is_told_where_table_queues_and_bus_are_and_the_first_settings(
         "REDIAL_CALLS_QUEUE_URL": {"Ref": "CallsQueue"},
         "REDIAL_DIAL_QUEUE_URL": {"Ref": "DialQueue"},
         "REDIAL_TICK_QUEUE_URL": {"Ref": "TickQueue"},
+        "REDIAL_JOBS_QUEUE_URL": {"Ref": "JobsQueue"},
         "REDIAL_BUS": {"Ref": "Bus"},
         "REDIAL_QUEUE_ENABLED": {"Ref": "FirstQueueEnabled"},
         "REDIAL_PROGRESSIVE_INTERVALS": {"Ref": "FirstProgressiveIntervals"},

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn three_hundred_webhooks_and_an_opening_of_three_hundred_leads_lose_nothing() {
+fn three_hundred_webhooks_an_opening_and_a_replay_of_three_hundred_leads_lose_nothing() {
     let sizes = [
         "--webhooks",
         "300",
@@ -13,6 +13,8 @@ fn three_hundred_webhooks_and_an_opening_of_three_hundred_leads_lose_nothing() {
         "40",
         "--shards",
         "4",
+        "--attempts",
+        "1500",
     ];
     let load = Command::new(env!("CARGO_BIN_EXE_load")).args(sizes).output().unwrap();
     let said = format!(
@@ -22,7 +24,7 @@ fn three_hundred_webhooks_and_an_opening_of_three_hundred_leads_lose_nothing() {
     );
     println!("{said}");
     assert!(load.status.success(), "{said}");
-    for part in ["A burst of webhooks", "An opening", "peak memory"] {
+    for part in ["A burst of webhooks", "An opening", "A replay of rules", "peak memory"] {
         assert!(said.contains(part), "{part}");
     }
 }

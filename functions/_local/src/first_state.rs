@@ -39,6 +39,7 @@ pub(crate) fn functions_environment(outside: &Environment, places: &Places, secr
         ("REDIAL_CALLS_QUEUE_URL", queue("calls")),
         ("REDIAL_DIAL_QUEUE_URL", queue("dial")),
         ("REDIAL_TICK_QUEUE_URL", queue("tick")),
+        ("REDIAL_JOBS_QUEUE_URL", queue("jobs")),
         ("REDIAL_BUS", BUS_NAME.to_owned()),
         ("REDIAL_WEBHOOK_BASE_URL", places.base_url.clone()),
         ("BLAND_BASE_URL", places.phones_url.clone()),

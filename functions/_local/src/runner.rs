@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// Nothing new has begun for this long in real time and something still remains: it hangs. Longer than any Lambda of
-/// ours may run (30 s) and than a webhook may wait (20 s).
-const STALL_MAX: Duration = Duration::from_secs(45);
+/// ours may run (a job, 300 s) and than a webhook may wait (20 s).
+const STALL_MAX: Duration = Duration::from_secs(330);
 /// Things that may begin at one instant of the virtual clock: 100,000 leads of ten steps. More is a loop without end.
 const BEGUN_AT_ONE_INSTANT_MAX: u64 = 1_000_000;
 /// Jumps of one advance: a year of minutes, ten things due in each.

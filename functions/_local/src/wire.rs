@@ -108,6 +108,7 @@ pub async fn functions(parts: &AppParts) -> Result<Functions, WireError> {
             "tick" => handled!(redial_tick::Handler::new(app)),
             "dialer" => handled!(redial_dialer::Handler::new(app).await.map_err(refused)?),
             "reconcile" => handled!(redial_reconcile::Handler::new(app).await.map_err(refused)?),
+            "jobs" => handled!(redial_jobs::Handler::new(app)),
             "admin" => handled!(redial_admin::Handler::new(app)),
             _ => return Err(unknown(name)),
         };

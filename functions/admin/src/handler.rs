@@ -14,8 +14,8 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, queue_config, queue_lead, queue_records, queue_status, queue_switches, rules_approval,
-    rules_draft, rules_publish, rules_show, show_lead,
+    add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
+    rules_approval, rules_draft, rules_publish, rules_replay, rules_show, show_lead,
 };
 
 /// The function.
@@ -143,6 +143,7 @@ impl Handler {
                 ("PUT", [set, "draft"]) => rules_draft::save(caller.may(ManageRules)?, set).await,
                 ("DELETE", [set, "draft"]) => rules_draft::drop(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "check"]) => rules_draft::check(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "replay"]) => rules_replay::start(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "publish"]) => rules_publish::publish(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "approve"]) => rules_publish::approve(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "rollback"]) => rules_publish::roll_back(caller.may(ManageRules)?, set).await,
@@ -153,6 +154,10 @@ impl Handler {
         match (method, path) {
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
+            ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,
+            ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,
+            ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,
+            ("POST", ["api", "jobs", id, "cancel"]) => jobs_api::cancel(caller.may(ManageRules)?, id).await,
             ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
             ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
             ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,

@@ -220,7 +220,7 @@ pub(crate) async fn files_of(caller: &Caller<'_>, set: &RuleSetName, version: u3
     Ok(found.map_err(|error| unavailable(&error))?.ok_or_else(unknown)?.files)
 }
 
-fn limits(files: &Files) -> Result<(), Problem> {
+pub(crate) fn limits(files: &Files) -> Result<(), Problem> {
     let bytes: usize = files.iter().map(|(name, text)| name.len() + text.len()).sum();
     if files.len() <= FILES_MAX && bytes <= BYTES_MAX && pack_files(files).is_ok() {
         return Ok(());

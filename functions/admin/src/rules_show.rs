@@ -188,7 +188,11 @@ pub(crate) async fn history(caller: &Caller<'_>, set: &str) -> Result<Answer, Pr
     activities(caller, &activities_of(&set_name(set)?)).await
 }
 
-async fn named_files(caller: &Caller<'_>, set: &RuleSetName, which: &str) -> Result<(String, Files), Problem> {
+pub(crate) async fn named_files(
+    caller: &Caller<'_>,
+    set: &RuleSetName,
+    which: &str,
+) -> Result<(String, Files), Problem> {
     let number = match which {
         "draft" => {
             let draft = open_draft(caller, set).await?.ok_or_else(|| no_draft(set))?;

@@ -169,7 +169,10 @@ fn learn(case: &Case<'_>, rules: Option<&RuleSet>, before: &Attempt, lead: Optio
         case.effects_of(&step, &mut learned.effects);
         learned.stop = step.stop.or(learned.stop);
         if let Some(was) = lead {
-            learned.attempt.decision = Some(decision(&answer, &was.status, &moved, step.stop));
+            // The status before the call stays what it was: the next news of one call is no move of its own.
+            let first = before.decision.as_ref().filter(|first| first.to == was.status);
+            let from = first.map_or(&was.status, |first| &first.from);
+            learned.attempt.decision = Some(decision(&answer, from, &moved, step.stop));
         }
         learned.lead = Some(moved);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lambda_runtime::Error;
 use redial_aws::App;
+use redial_aws::jobs::send_silent;
 use redial_aws::setup::ensure_defaults;
 use redial_telephony::bland::{self, BlandClient};
 use serde_json::Value;
@@ -44,7 +45,7 @@ impl Handler {
         }
     }
 
-    /// Looks once through everything that is in flight.
+    /// Looks once through everything that is in flight, and for jobs whose message was lost.
     ///
     /// # Errors
     /// When the table cannot be read; the next run starts again.
@@ -54,6 +55,8 @@ impl Handler {
         // The calls first: a table that fails on the rules must not leave a line locked.
         let asked = self.asker.look_at_all().await?;
         watch_rollouts(&self.app).await?;
-        Ok(serde_json::to_value(asked)?)
+        let mut answer = serde_json::to_value(asked)?;
+        answer["jobs_sent"] = send_silent(&self.app).await?.into();
+        Ok(answer)
     }
 }

@@ -125,6 +125,7 @@ impl App {
             calls: environment.get("REDIAL_CALLS_QUEUE_URL"),
             dial: environment.get("REDIAL_DIAL_QUEUE_URL"),
             tick: environment.get("REDIAL_TICK_QUEUE_URL"),
+            jobs: environment.get("REDIAL_JOBS_QUEUE_URL"),
         };
         let watched = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(ClockWatch(clock.clone()));
         Ok(Self {

@@ -14,7 +14,7 @@ use crate::table::{Change, Item, Table, TableError, read};
 /// Call records are kept for five years (16 CFR § 310.5(a), Telemarketing Sales Rule as amended 2024).
 const ATTEMPT_KEPT_DAYS: i64 = 5 * 366;
 /// Raw payloads hold transcripts; 90 days are enough to replay rules on them.
-const RAW_KEPT_DAYS: i64 = 90;
+pub(crate) const RAW_KEPT_DAYS: i64 = 90;
 /// An item up to this size costs one write unit; a small payload rides along in the attempt up to here.
 pub const ATTEMPT_BYTES_MAX: usize = 1_024;
 /// DynamoDB takes 400 KB an item; compressed payloads of 240 KiB are far below.
@@ -383,7 +383,7 @@ fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Cha
     }
 }
 
-fn stored_attempt(item: Item) -> Result<StoredAttempt, TableError> {
+pub(crate) fn stored_attempt(item: Item) -> Result<StoredAttempt, TableError> {
     let deliveries = item
         .get("deliveries")
         .and_then(|value| value.as_ss().ok())

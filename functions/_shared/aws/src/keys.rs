@@ -118,6 +118,37 @@ pub fn rules_version(set: &RuleSetName, version: u32) -> Key {
     Key::new(format!("RULES#{set}"), format!("V#{version:08}"))
 }
 
+/// All jobs are one partition, by their id: there are few, newest last.
+pub const JOBS: &str = "JOBS";
+
+/// A job.
+pub fn job(id: &str) -> Key {
+    Key::new(JOBS, id)
+}
+
+/// What belongs to one job: what it works with, what came out.
+pub fn job_items(id: &str) -> String {
+    format!("JOB#{id}")
+}
+
+/// What a job works with, as it was when the job was made.
+pub fn job_input(id: &str) -> Key {
+    Key::new(job_items(id), "RULES")
+}
+
+/// What every [`job_sum`] begins with.
+pub const JOB_SUMS: &str = "TOTALS#";
+
+/// The sums of one step of a job, and how many pages it wrote.
+pub fn job_sum(id: &str, shard: u32, part: u32) -> Key {
+    Key::new(job_items(id), format!("{JOB_SUMS}{shard:02}#{part:04}"))
+}
+
+/// One page of what a step of a job found.
+pub fn job_page(id: &str, shard: u32, part: u32, page: u32) -> Key {
+    Key::new(job_items(id), format!("RESULT#{shard:02}#{part:04}#{page:05}"))
+}
+
 /// The draft of a rule set.
 pub fn rules_draft(set: &RuleSetName) -> Key {
     Key::new(format!("RULES#{set}"), "DRAFT")

@@ -107,8 +107,19 @@ pub const TICK_QUEUE: Queue = Queue {
     concurrency_max: 10,
 };
 
+/// One message for each job that has work left. A job's steps are bounded and far shorter than the function lives; five
+/// jobs at once leave the table to the calls. Half an hour lies between two deliveries of a message, so 20 are a night.
+pub const JOBS_QUEUE: Queue = Queue {
+    name: "jobs",
+    function: "jobs",
+    function_timeout_s: 300,
+    receives_max: 20,
+    batch_size: 1,
+    concurrency_max: 5,
+};
+
 /// All queues.
-pub const QUEUES: [Queue; 3] = [CALLS_QUEUE, DIAL_QUEUE, TICK_QUEUE];
+pub const QUEUES: [Queue; 4] = [CALLS_QUEUE, DIAL_QUEUE, TICK_QUEUE, JOBS_QUEUE];
 
 /// Days a message waits for a reader: the most that SQS allows.
 pub const RETENTION_DAYS: u32 = 14;
@@ -142,7 +153,7 @@ pub const SCHEDULE_AGE_MAX_S: i64 = 90;
 pub const URL_FUNCTIONS: [&str; 2] = ["webhook", "admin"];
 
 /// All functions.
-pub const FUNCTIONS: [&str; 6] = ["webhook", "outcomes", "tick", "dialer", "reconcile", "admin"];
+pub const FUNCTIONS: [&str; 7] = ["webhook", "outcomes", "tick", "dialer", "reconcile", "jobs", "admin"];
 
 /// Longest runs, in seconds, of the functions that no queue feeds.
 pub const OTHER_TIMEOUTS_S: [(&str, u32); 3] = [

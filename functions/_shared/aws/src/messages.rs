@@ -112,6 +112,15 @@ impl TickMessage {
     }
 }
 
+/// On the jobs queue: a job that has work left. Where to go on stands in the job itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMessage {
+    /// Schema version.
+    pub v: u32,
+    /// Which job.
+    pub job: String,
+}
+
 /// Reads a message and checks its version.
 ///
 /// # Errors

@@ -38,6 +38,8 @@ pub struct QueueUrls {
     pub dial: Option<String>,
     /// Of the tick queue.
     pub tick: Option<String>,
+    /// Of the jobs queue.
+    pub jobs: Option<String>,
 }
 
 /// The queues behind a client.
@@ -77,6 +79,18 @@ impl Queues {
     pub async fn tick(&self, messages: &[(crate::messages::TickMessage, i32)]) -> Result<(), QueueError> {
         let messages: Vec<_> = messages.iter().map(|(message, delay_s)| (message, *delay_s)).collect();
         self.send("tick", self.urls.tick.as_deref(), &messages).await
+    }
+
+    /// Asks for a job to be gone on with.
+    ///
+    /// # Errors
+    /// When the queue did not take it.
+    pub async fn job(&self, job: &str) -> Result<(), QueueError> {
+        let message = crate::messages::JobMessage {
+            v: redial_domain::SCHEMA_VERSION,
+            job: job.to_owned(),
+        };
+        self.send("jobs", self.urls.jobs.as_deref(), &[(&message, 0)]).await
     }
 
     async fn send<T: Serialize>(

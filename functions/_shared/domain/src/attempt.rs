@@ -66,6 +66,13 @@ pub struct Attempt {
     pub failure: Option<FailureClass>,
     /// Whether it took a place in the day's calls.
     pub counted: bool,
+    /// Counted attempts of the lead when it was decided, this one included: what the rules were told. Absent in what
+    /// older builds wrote, and without a lead.
+    #[serde(default, rename = "n", skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Those of them on [`Attempt::date`].
+    #[serde(default, rename = "nd", skip_serializing_if = "Option::is_none")]
+    pub attempts_today: Option<u32>,
     /// The slot that it held, `<shard>/<n>`, so that a repeated delivery can free it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,

@@ -154,6 +154,8 @@ impl Case<'_> {
             transfer: facts.transfer,
             failure: facts.failure,
             counted: self.counts(),
+            attempts: None,
+            attempts_today: None,
             slot: self.slot.clone(),
             decision: None,
             problem: None,
@@ -183,6 +185,8 @@ impl Case<'_> {
         };
         let counted = self.counted(lead);
         let version = rules.as_ref().ok().map(|rules| rules.version());
+        attempt.attempts = Some(counted.attempts);
+        attempt.attempts_today = Some(counted.attempts_on(attempt.date));
         let answered = rules.and_then(|rules| {
             self.ask(rules, &counted, Disposition::Unknown, self.event.kind)
                 .map_err(|error| error.to_string())

@@ -17,6 +17,7 @@ mod error;
 mod facts;
 mod finding;
 mod meaning;
+pub mod replay;
 mod ruleset;
 mod script;
 mod spec;

@@ -112,6 +112,14 @@ impl RuleSet {
         &self.spec
     }
 
+    /// Whether a script sees what was said in a talk.
+    pub(crate) fn reads_talks(&self, script: Script) -> bool {
+        self.scripts[script.index()]
+            .uses
+            .iter()
+            .any(|fact| fact.only_auto_status)
+    }
+
     /// The status of new leads.
     pub fn default_status(&self) -> &Status {
         &self.default_status

@@ -12,3 +12,13 @@ mod us_state;
 
 pub use convoso::NewLead;
 pub use parse_error::ParseError;
+
+use redial_domain::{CallEvent, Region};
+
+/// Reads a delivery of a provider by its name. Nothing when the name is none of ours, or the delivery cannot be read.
+pub fn parse(provider: &str, body: &[u8], region: Region) -> Option<CallEvent> {
+    match provider {
+        bland::PROVIDER => bland::parse(body, region).ok(),
+        _ => None,
+    }
+}

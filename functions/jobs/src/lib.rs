@@ -1,0 +1,9 @@
+//! Long work as jobs that go on where they stood.
+
+mod handler;
+mod past_calls;
+mod replay;
+mod run_job;
+
+pub use handler::Handler;
+pub use replay::ATTEMPTS_PER_STEP_MAX;
