@@ -5,6 +5,7 @@
 
 use lambda_runtime::Error;
 use redial_aws::App;
+use redial_aws::jobs::WhichLeads;
 use redial_aws::setup::ensure_defaults;
 use redial_aws::web::{Answer, Problem, Request};
 use redial_domain::{Actor, Permission};
@@ -15,7 +16,7 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    rules_approval, rules_draft, rules_publish, rules_replay, rules_show, show_lead,
+    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_show, show_lead,
 };
 
 /// The function.
@@ -144,6 +145,12 @@ impl Handler {
                 ("DELETE", [set, "draft"]) => rules_draft::drop(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "check"]) => rules_draft::check(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "replay"]) => rules_replay::start(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "reapply"]) => {
+                    rules_again::start(caller.may(ManageRules)?, set, WhichLeads::Parked).await
+                }
+                ("POST", [set, "replan"]) => {
+                    rules_again::start(caller.may(ManageRules)?, set, WhichLeads::Waiting).await
+                }
                 ("POST", [set, "publish"]) => rules_publish::publish(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "approve"]) => rules_publish::approve(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "rollback"]) => rules_publish::roll_back(caller.may(ManageRules)?, set).await,

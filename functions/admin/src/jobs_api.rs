@@ -204,6 +204,24 @@ pub(crate) fn shown(job: &Job, now: DateTime<Utc>) -> Value {
                 "hash": candidate.hash,
             });
         }
+        JobKind::DecideAgain {
+            set, which, dry_run, ..
+        } => {
+            shown["decide_again"] = json!({"rule_set": set, "leads": which, "dry_run": dry_run});
+            if !dry_run {
+                let leads = job.leads;
+                let counts = [
+                    ("decided", leads.decided),
+                    ("status_changed", leads.status_changed),
+                    ("stopped", leads.stopped),
+                    ("sooner", leads.sooner),
+                    ("later", leads.later),
+                ];
+                for (name, count) in counts {
+                    shown["counts"][name] = json!(count);
+                }
+            }
+        }
         JobKind::Unknown => {}
     }
     shown
@@ -232,7 +250,7 @@ fn eta_s(job: &Job, now: DateTime<Utc>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use redial_aws::jobs::Candidate;
+    use redial_aws::jobs::{Candidate, DecidedLeads};
     use redial_domain::{Actor, CampaignId, RuleSetName};
 
     use super::*;
@@ -263,6 +281,7 @@ mod tests {
             total,
             cursor: None,
             counts: [].into(),
+            leads: DecidedLeads::default(),
             problem: None,
         }
     }

@@ -12,6 +12,7 @@ mod queue_records;
 mod queue_status;
 mod queue_switches;
 mod request;
+mod rules_again;
 mod rules_approval;
 mod rules_draft;
 mod rules_examine;

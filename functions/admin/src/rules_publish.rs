@@ -6,6 +6,7 @@
 //! its check becomes the one in use again, by the same kind of write. Nothing here touches a version once it is written.
 
 use redial_aws::bus::Happened;
+use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::rule_store::{Active, Draft, Proposal, Publication, Rollout, Version, Waiting};
 use redial_aws::web::{Answer, Problem};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::request::{Caller, unavailable};
+use crate::rules_again::replan_job;
 use crate::rules_draft::{changed, files_of, no_draft, open_draft, set_name};
 use crate::rules_examine::{examine, refuse_lost_statuses};
 
@@ -231,6 +233,8 @@ async fn go_live(
         wish.share.unwrap_or(100),
         wish.note
     );
+    let job = (wish.waiting == Waiting::Replan).then(|| replan_job(caller, set, active.epoch));
+    let also: Vec<_> = job.iter().map(Job::put).collect();
     let publication = Publication {
         set,
         version: &version,
@@ -238,7 +242,7 @@ async fn go_live(
         seen: seen.as_ref().map(|active| active.epoch),
         draft: draft.revision,
         activity: &Activity::now(app, &caller.actor, "published", Some(what)),
-        also: &[],
+        also: &also,
     };
     let done = app
         .table
@@ -263,6 +267,7 @@ async fn go_live(
     let mut body = shown(set, &active);
     body["published"] = json!(number);
     body["hash"] = json!(version.hash);
+    body["job"] = send_job(caller, job.as_ref()).await;
     Ok(Answer::json(201, &body))
 }
 
@@ -331,8 +336,8 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
         "rolled_back",
         Some(format!("from version {from} to version {to}: {note}")),
     );
-    let _ = wish.waiting;
-    save_active(caller, &set, &active, seen.epoch, &activity).await?;
+    let job = (wish.waiting == Waiting::Replan).then(|| replan_job(caller, &set, active.epoch));
+    save_active(caller, &set, &active, seen.epoch, &activity, job.as_ref()).await?;
     tell(
         caller,
         &set,
@@ -345,7 +350,17 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
         },
     )
     .await;
-    Ok(Answer::json(200, &shown(&set, &active)))
+    let mut body = shown(&set, &active);
+    body["job"] = send_job(caller, job.as_ref()).await;
+    Ok(Answer::json(200, &body))
+}
+
+/// Sends the job that was written with a change; its id, for whoever wants to watch it.
+async fn send_job(caller: &Caller<'_>, job: Option<&Job>) -> Value {
+    let Some(job) = job else { return Value::Null };
+    // A queue that does not take it is asked again by the schedule.
+    send(caller.app, &job.id).await;
+    json!(job.id)
 }
 
 /// Gives a version on trial more or fewer phones, or all of them.
@@ -393,7 +408,7 @@ pub(crate) async fn share(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
     };
     let what = format!("version {}, {} % of phones: {note}", rollout.version, wish.share);
     let activity = Activity::now(app, &caller.actor, "share_changed", Some(what));
-    save_active(caller, &set, &active, seen.epoch, &activity).await?;
+    save_active(caller, &set, &active, seen.epoch, &activity, None).await?;
     tell(
         caller,
         &set,
@@ -414,9 +429,13 @@ async fn save_active(
     active: &Active,
     seen: u64,
     activity: &Activity,
+    job: Option<&Job>,
 ) -> Result<(), Problem> {
     let table = &caller.app.table;
-    let done = table.change_active_rules(set, active, Some(seen), activity, &[]).await;
+    let also: Vec<_> = job.into_iter().map(Job::put).collect();
+    let done = table
+        .change_active_rules(set, active, Some(seen), activity, &also)
+        .await;
     if !done.map_err(|error| unavailable(&error))? {
         return Err(changed_meanwhile(caller, set).await);
     }

@@ -1,5 +1,6 @@
 //! Long work as jobs that go on where they stood.
 
+mod decide_again;
 mod handler;
 mod past_calls;
 mod replay;

@@ -8,12 +8,14 @@
 //! again, and the step with it.
 
 use redial_aws::App;
+use redial_aws::job_steps::JobStep;
 use redial_aws::jobs::{Job, JobKind, JobState};
 use redial_aws::layout::JOBS_QUEUE;
 use redial_aws::queues::QueueError;
 use redial_aws::table::TableError;
 use tokio::time::{Duration, Instant};
 
+use crate::decide_again::Decider;
 use crate::replay::Replayer;
 
 /// An invocation begins no further step after this: two fifths of its time, so that the slowest step still fits.
@@ -67,6 +69,21 @@ impl From<TableError> for StepError {
     }
 }
 
+/// A job, ready to take steps.
+enum Work<'a> {
+    Replay(Replayer<'a>),
+    DecideAgain(Decider<'a>),
+}
+
+impl Work<'_> {
+    async fn step(&self, job: &Job) -> Result<JobStep, StepError> {
+        match self {
+            Self::Replay(replayer) => replayer.step(job).await,
+            Self::DecideAgain(decider) => decider.step(job).await,
+        }
+    }
+}
+
 pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Result<Ran, RunError> {
     let began = Instant::now();
     let run = app.ids.nonce();
@@ -83,7 +100,17 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
             from,
             to,
             ..
-        } => Replayer::start(app, &job, set, campaign, (*from, *to), attempts_per_step).await,
+        } => Replayer::start(app, &job, set, campaign, (*from, *to), attempts_per_step)
+            .await
+            .map(Work::Replay),
+        JobKind::DecideAgain {
+            set,
+            which,
+            epoch,
+            dry_run,
+        } => Decider::start(app, set, *which, *epoch, *dry_run)
+            .await
+            .map(Work::DecideAgain),
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

@@ -69,6 +69,8 @@ pub struct DecidedAgain<'a> {
     pub effects: &'a LedgerEffects,
     /// Who asked for it, and why.
     pub activity: &'a Activity,
+    /// What else is written with it: the job that counts it.
+    pub also: Change,
     /// Days that a finished lead stays.
     pub retention_days: u32,
 }
@@ -287,6 +289,7 @@ impl Table {
             ledger,
             effects,
             activity,
+            also,
             retention_days,
         } = again;
         let mut update = Change::update(
@@ -315,11 +318,12 @@ impl Table {
             update,
             stop_subject(change, ledger, effects),
             lead_update(lead, *seen, expiry(lead, *retention_days))?,
+            also.clone(),
             Change::put(keys::activity(phone, &activity.id), activity),
         ];
         match self.transact(changes).await {
             Ok(()) => Ok(Committed::Done),
-            Err(error) if error.is_conflict() || (0..3).any(|n| error.condition_at(n)) => Ok(Committed::Stale),
+            Err(error) if error.is_conflict() || (0..4).any(|n| error.condition_at(n)) => Ok(Committed::Stale),
             Err(error) => Err(error),
         }
     }

@@ -52,6 +52,17 @@ pub enum JobKind {
         /// Which rules; their files are the job's input.
         candidate: Candidate,
     },
+    /// Decides again about leads, by the rules in use.
+    DecideAgain {
+        /// The rule set.
+        set: RuleSetName,
+        /// Which leads.
+        which: WhichLeads,
+        /// The change of the rules that it belongs to: another change ends it.
+        epoch: u64,
+        /// Counts what would change, and changes nothing.
+        dry_run: bool,
+    },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]
     Unknown,
@@ -62,9 +73,57 @@ impl JobKind {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Replay { .. } => "replay",
+            Self::DecideAgain {
+                which: WhichLeads::Parked,
+                ..
+            } => "reapply",
+            Self::DecideAgain {
+                which: WhichLeads::Waiting,
+                ..
+            } => "replan",
             Self::Unknown => "unknown",
         }
     }
+}
+
+/// Which leads are decided again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhichLeads {
+    /// Those that a failed rule parked (R7).
+    Parked,
+    /// Those that wait for their next call (R6).
+    Waiting,
+}
+
+impl WhichLeads {
+    /// What was done, in a lead's history.
+    pub const fn activity(self) -> &'static str {
+        match self {
+            Self::Parked => "reapplied",
+            Self::Waiting => "replanned",
+        }
+    }
+}
+
+/// Leads that a job decided again. Counted in the transaction that decides, so that it is exact over any crash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedLeads {
+    /// All of them.
+    #[serde(default, rename = "d_all")]
+    pub decided: u64,
+    /// Of them, how many have another status now.
+    #[serde(default, rename = "d_status")]
+    pub status_changed: u64,
+    /// How many are not called any more.
+    #[serde(default, rename = "d_stop")]
+    pub stopped: u64,
+    /// How many are called sooner.
+    #[serde(default, rename = "d_sooner")]
+    pub sooner: u64,
+    /// How many are called later.
+    #[serde(default, rename = "d_later")]
+    pub later: u64,
 }
 
 /// The rules that a replay tries.
@@ -167,6 +226,9 @@ pub struct Job {
     /// What was counted.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
+    /// Leads that it decided again.
+    #[serde(flatten)]
+    pub leads: DecidedLeads,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -190,8 +252,33 @@ impl Job {
             total: None,
             cursor: None,
             counts: BTreeMap::new(),
+            leads: DecidedLeads::default(),
             problem: None,
         }
+    }
+
+    /// The write of a new job; it may be part of what makes the job necessary. [`send`] comes after it.
+    pub fn put(&self) -> Change {
+        Change::put(keys::job(&self.id), self)
+            .with(EXPIRES_AT, expiry(self))
+            .when("attribute_not_exists(#pk)")
+    }
+
+    /// Counts one lead that is decided again, in the transaction that decides. A job that somebody ended decides no
+    /// further lead.
+    pub fn counts_lead(&self, status: bool, stop: bool, sooner: Option<bool>) -> Change {
+        Change::update(
+            keys::job(&self.id),
+            "ADD #d_all :one, #d_status :status, #d_stop :stop, #d_sooner :sooner, #d_later :later",
+        )
+        .value(":one", 1)
+        .value(":status", u8::from(status))
+        .value(":stop", u8::from(stop))
+        .value(":sooner", u8::from(sooner == Some(true)))
+        .value(":later", u8::from(sooner == Some(false)))
+        .value(":queued", JobState::Queued)
+        .value(":running", JobState::Running)
+        .when("#state = :queued OR #state = :running")
     }
 
     /// When it and its results are forgotten.
@@ -218,11 +305,8 @@ pub async fn start_job(app: &App, job: &Job, input: &[u8]) -> Result<bool, Table
     app.table
         .put_job_item(keys::job_input(&job.id), job, input, None)
         .await?;
-    let put = Change::put(keys::job(&job.id), job)
-        .with(EXPIRES_AT, expiry(job))
-        .when("attribute_not_exists(#pk)");
-    app.table.write(put).await?;
-    Ok(sent(app, &job.id).await.is_ok())
+    app.table.write(job.put()).await?;
+    Ok(send(app, &job.id).await)
 }
 
 /// Sends the messages of jobs that have work left and have not moved for longer than a message may take.
@@ -263,12 +347,15 @@ pub enum SendError {
     Queue(#[from] QueueError),
 }
 
-async fn sent(app: &App, id: &str) -> Result<(), QueueError> {
-    let sent = app.queues.job(id).await;
-    if let Err(error) = &sent {
-        tracing::error!(job.id = %id, "job not sent: {error}; it is sent within minutes");
+/// Sends a job that is written. Says whether the queue took it; if not, it is sent later.
+pub async fn send(app: &App, id: &str) -> bool {
+    match app.queues.job(id).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(job.id = %id, "job not sent: {error}; it is sent within minutes");
+            false
+        }
     }
-    sent
 }
 
 /// When DynamoDB may delete what belongs to a job.

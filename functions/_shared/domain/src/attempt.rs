@@ -130,6 +130,9 @@ pub struct Decision {
     /// How far a stop reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopScope>,
+    /// The job that decided it again, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 /// What a later delivery adds to a finished attempt.

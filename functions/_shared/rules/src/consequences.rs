@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use redial_domain::{
     Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
     Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
-    SubjectStop, next_step,
+    SubjectStop, enrich, next_step,
 };
 
 /// A disposition word as it came, kept to this length: the attempt is one write unit.
@@ -280,6 +280,40 @@ impl Case<'_> {
         })
     }
 
+    /// What was heard about the call after its end, on top of what its end made of it.
+    ///
+    /// # Errors
+    /// As [`Case::again`].
+    pub fn hears(&self, rules: &RuleSet, so_far: Again) -> Result<Again, RuleError> {
+        let Again {
+            mut attempt,
+            lead,
+            mut effects,
+            stop,
+        } = so_far;
+        let from = attempt.decision.as_ref().map(|decision| decision.from.clone());
+        let (answer, changed) = self.later(rules, &attempt, Some(&lead))?;
+        let learned = enrich(&attempt, &answer);
+        (attempt.outcome, attempt.disposition) = (learned.outcome, learned.disposition);
+        let Some((moved, step)) = changed else {
+            return Ok(Again {
+                attempt,
+                lead,
+                effects,
+                stop,
+            });
+        };
+        self.effects_of(&step, &mut effects);
+        let stop = step.stop.or(stop);
+        attempt.decision = Some(decision(&answer, from.as_ref().unwrap_or(&lead.status), &moved, stop));
+        Ok(Again {
+            attempt,
+            lead: moved,
+            effects,
+            stop,
+        })
+    }
+
     /// Later news about a call that is finished. None when it changes nothing about the lead.
     ///
     /// # Errors
@@ -386,6 +420,7 @@ pub fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Optio
         state: lead.state,
         next_at: lead.next_at,
         stop,
+        again: None,
     }
 }
 
