@@ -27,7 +27,8 @@ fn files(changed: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Three leads with four calls each: nobody there, then a talk, then nobody there again.
+/// Three leads with four calls each: nobody there, then a talk, then nobody there again. One of them asks later, in a
+/// report of its own, not to be called any more.
 async fn with_history() -> TestApp {
     let app = TestApp::at(MONDAY_NOON).await;
     let talks = ["TRANSFER", "FOLLOW_UP", "CALLBACK"];
@@ -49,6 +50,12 @@ async fn with_history() -> TestApp {
                 change["transcripts"] = json!(words);
             }
             app.ends(call, change).await;
+            if round == 3 && n == 2 {
+                let words = json!([{"speaker_label": "user", "text": "Please never call me again."}]);
+                let later =
+                    json!({"call_id": call["call_id"], "event_type": "citations", "corrected_transcript": words});
+                assert_eq!(app.bland(&later).await, 200);
+            }
         }
         ended = calls.len();
         app.advance(TimeDelta::minutes(12)).await;

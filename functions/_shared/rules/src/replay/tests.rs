@@ -194,7 +194,8 @@ fn what_a_candidate_changes_is_counted_and_nothing_else() {
     };
     let sold = || History::of("a").no_answers(1).call(Outcome::Answered, Some("SALE"));
     type Expected = &'static [(&'static str, u64)];
-    let table: [(&str, History, &[(&str, &str)], Expected); 8] = [
+    type Case<'a> = (&'static str, History, &'a [(&'a str, &'a str)], Expected);
+    let table: [Case<'_>; 8] = [
         ("the same rules", plain(), &[], &[]),
         (
             "the same rules, to the daily cap and over it",
@@ -363,6 +364,37 @@ fn what_was_said_never_comes_out_of_a_script_that_reads_it() {
         shown.contains("auto_status:1: it failed") && !shown.contains("Dana"),
         "{shown}"
     );
+}
+
+#[test]
+fn later_news_of_a_call_is_told_after_its_end_and_on_the_status_that_the_end_made() {
+    let mut history = History::of("a").call(Outcome::Answered, None);
+    let ended = history.calls.remove(0);
+    let later = CallEvent {
+        facts: Facts {
+            disposition_word: Some("SALE".into()),
+            ..Facts::ended(Outcome::Unknown)
+        },
+        ..rebuild(&ended.attempt)
+    };
+    let mut attempt = ended.attempt.clone();
+    attempt.disposition = Disposition::Sale;
+    let decision = attempt.decision.as_mut().unwrap();
+    decision.to = StatusName::parse("sale").unwrap();
+    (decision.state, decision.stop, decision.next_at) = (LeadState::Completed, Some(StopScope::Subject), None);
+    history.calls.push(PastCall::new(
+        ended.phone,
+        attempt,
+        ended.events.into_iter().next(),
+        vec![later],
+    ));
+    assert_eq!(history.replayed(&rules(&[])).leads, []);
+    let told = [(
+        "auto_status.rhai",
+        "if kind == \"later\" && status == \"sale\" { set_status(\"dnc\", \"bought, and enough\") } else { keep(\"no\") }\n",
+    )];
+    let difference = history.replayed(&rules(&told));
+    assert_eq!(difference.leads[0].status_would_be.as_str(), "dnc");
 }
 
 #[test]
