@@ -5,6 +5,7 @@
 
 mod api;
 mod failure;
+mod jobs;
 mod keys;
 mod keys_create;
 mod keys_list;
@@ -16,6 +17,7 @@ mod rules;
 mod rules_change;
 mod rules_folder;
 mod rules_look;
+mod rules_replay;
 mod rules_words;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ enum Command {
     Local(local::Local),
     Keys(keys::Keys),
     Rules(rules::Rules),
+    Jobs(jobs::Jobs),
 }
 
 #[tokio::main]
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Local(local) => local::run(local).await,
         Command::Keys(keys) => keys::run(keys).await,
         Command::Rules(rules) => rules::run(rules).await,
+        Command::Jobs(jobs) => jobs::run(jobs).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

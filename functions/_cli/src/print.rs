@@ -48,6 +48,29 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
     }
 }
 
+/// One line about long work, beside the output: drawn over itself on a terminal, silent elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    shown: bool,
+}
+
+impl Progress {
+    pub(crate) fn show(&mut self, line: &str) {
+        let mut err = std::io::stderr().lock();
+        if err.is_terminal() {
+            self.shown = true;
+            let _ = write!(err, "\r\u{1b}[K{line}");
+            let _ = err.flush();
+        }
+    }
+
+    pub(crate) fn end(&mut self) {
+        if self.shown {
+            let _ = write!(std::io::stderr().lock(), "\r\u{1b}[K");
+        }
+    }
+}
+
 /// A block of lines that is drawn over itself.
 #[derive(Debug, Default)]
 pub(crate) struct Redrawn {

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::{failure::Failure, rules_change, rules_folder, rules_look};
+use crate::{failure::Failure, rules_change, rules_folder, rules_look, rules_replay};
 
 /// Looks at rule sets and changes them: check, draft, replay, publish, roll back.
 ///
@@ -23,11 +23,13 @@ enum Command {
     Test(rules_folder::Test),
     Draft(rules_change::Draft),
     Diff(rules_look::Diff),
+    Replay(rules_replay::Replay),
     Publish(rules_change::Publish),
     Approve(rules_change::Approve),
     Share(rules_change::Share),
     Trial(rules_look::Trial),
     Rollback(rules_change::RollBack),
+    Reapply(rules_replay::Reapply),
     Log(rules_look::Log),
 }
 
@@ -39,11 +41,13 @@ pub(crate) async fn run(rules: Rules) -> Result<(), Failure> {
         Command::Test(test) => rules_folder::test(&test),
         Command::Draft(draft) => rules_change::draft(draft).await,
         Command::Diff(diff) => rules_look::diff(diff).await,
+        Command::Replay(replay) => rules_replay::replay(replay).await,
         Command::Publish(publish) => rules_change::publish(publish).await,
         Command::Approve(approve) => rules_change::approve(approve).await,
         Command::Share(share) => rules_change::share(share).await,
         Command::Trial(trial) => rules_look::trial(trial).await,
         Command::Rollback(back) => rules_change::roll_back(back).await,
+        Command::Reapply(again) => rules_replay::reapply(again).await,
         Command::Log(log) => rules_look::log(log).await,
     }
 }

@@ -184,6 +184,32 @@ async fn a_change_goes_from_a_folder_to_what_is_in_use_and_back() {
     assert!(said.worked && said.text.contains("version 0 decides"), "{}", said.text);
     let said = desk.rules(&["log", SET]).await;
     assert!(said.worked && said.text.contains("rolled_back"), "{}", said.text);
+    let said = desk.rules(&["reapply", SET]).await;
+    assert!(
+        said.worked && said.text.contains("reapply") && said.text.contains("done"),
+        "{}",
+        said.text
+    );
+    let said = desk.rules(&["reapply", SET, "--waiting", "--dry-run"]).await;
+    assert!(
+        said.worked && said.text.contains("nothing was changed"),
+        "{}",
+        said.text
+    );
+    let said = desk.rules(&["replay", text(&folder)]).await;
+    assert!(
+        said.worked && said.text.contains("there were no calls in these days"),
+        "{}",
+        said.text
+    );
+    let said = desk.rules(&["replay", SET, "--version", "0", "--format", "csv"]).await;
+    assert!(
+        said.worked && said.text.starts_with("lead_id,lead_status_was,"),
+        "{}",
+        said.text
+    );
+    let said = desk.rules(&["replay", SET, "--version", "9"]).await;
+    assert!(!said.worked && said.text.contains("version 9"), "{}", said.text);
     let said = desk.rules(&["trial", SET]).await;
     assert!(said.worked && said.text.contains("no version"), "{}", said.text);
     let _ = fs::remove_dir_all(&desk.folder);
