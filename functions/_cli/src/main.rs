@@ -71,6 +71,34 @@ mod tests {
     }
 
     #[test]
+    fn every_command_of_the_documents_can_be_typed() {
+        let documents = [
+            include_str!("../../../README.md"),
+            include_str!("../../../rules/README.md"),
+        ];
+        let mut commands = 0;
+        for line in documents.iter().flat_map(|text| text.lines()).map(str::trim) {
+            if !line.starts_with("redial rules ") && !line.starts_with("redial jobs ") {
+                continue;
+            }
+            commands += 1;
+            let mut words: Vec<String> = vec![String::new()];
+            let mut quoted = false;
+            for letter in line.chars() {
+                match letter {
+                    '"' => quoted = !quoted,
+                    ' ' if !quoted => words.push(String::new()),
+                    other => words.iter_mut().last().into_iter().for_each(|word| word.push(other)),
+                }
+            }
+            if let Err(error) = Arguments::try_parse_from(&words) {
+                panic!("{line}: {error}");
+            }
+        }
+        assert!(commands >= 15, "{commands} commands");
+    }
+
+    #[test]
     fn what_cannot_be_is_a_usage_error() {
         for bad in [
             "redial local --speed 0",
