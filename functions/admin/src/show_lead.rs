@@ -29,6 +29,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let profile = table.profile(&lead.phone, &lead.campaign).await.map_err(failed)?;
     let ledger = table.ledger(&lead.phone).await.map_err(failed)?;
     let reading = table.switches(&lead.campaign, &lead.phone).await.map_err(failed)?;
+    let talk = table.last_talk(&lead.phone, &lead.campaign).await.map_err(failed)?;
     let settings = table.settings().await.map_err(failed)?.unwrap_or_default();
     let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
     let claimed = Claimed::of(app, &campaign).await.map_err(failed)?;
@@ -70,6 +71,9 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     shown["postal_code"] = json!(lead.postal_code);
     shown["source"] = json!(profile.source);
     shown["custom"] = json!(profile.custom);
+    shown["last_contact_at"] = json!(talk.as_ref().map(|talk| talk.at.to_rfc3339()));
+    shown["summary"] = json!(talk.as_ref().and_then(|talk| talk.summary.clone()));
+    shown["summary_from"] = json!(talk.as_ref().and_then(|talk| talk.summary_from));
     Ok(Answer::json(
         200,
         &json!({

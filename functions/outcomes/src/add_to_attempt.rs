@@ -13,7 +13,7 @@ use redial_rules::RuleSet;
 use redial_rules::consequences::{Case, decision};
 
 use crate::apply_outcome::{Applied, Applier, ApplyError, Round};
-use crate::effects::{News, resume, tell};
+use crate::effects::{News, note_talk, resume, tell};
 
 /// What later news makes of an attempt and its lead.
 struct Learned {
@@ -48,6 +48,7 @@ impl Applier {
         if known || stored.deliveries.len() >= DELIVERIES_MAX {
             if delivery.redelivered {
                 resume(&self.app, phone, &campaign, stored).await?;
+                note_talk(&self.app, phone, before, &delivery.event.facts, false).await?;
             }
             return Ok(Some(Applied::Duplicate));
         }
@@ -101,6 +102,7 @@ impl Applier {
         if committed != Committed::Done {
             return Ok(None);
         }
+        note_talk(&self.app, phone, before, &event.facts, false).await?;
         tracing::info!(attempt.id = %before.id, "attempt enriched: {}", learned.enrichment.disposition.as_str());
         if let (Some(was), Some(after)) = (&lead, &learned.lead) {
             let news = News {

@@ -27,7 +27,7 @@ use redial_telephony::bland::{AskError, BlandClient};
 use redial_telephony::{bland, convoso};
 
 use crate::add_lead::add_lead;
-use crate::effects::{HeldSlot, News, free_slot, tell};
+use crate::effects::{HeldSlot, News, free_slot, note_talk, tell};
 use crate::find_call::{Call, find_call};
 
 /// Rounds against others who write the same phone at the same time. Twenty deliveries at once are three rounds.
@@ -414,6 +414,7 @@ impl Applier {
             Committed::AlreadyFinished | Committed::Stale => return Ok(None),
             Committed::Done => {}
         }
+        note_talk(&self.app, phone, &attempt, &case.event.facts, true).await?;
         tracing::info!(
             attempt.id = %attempt.id,
             lead.id = %attempt.lead,

@@ -7,7 +7,8 @@ use redial_aws::App;
 use redial_aws::attempts::StoredAttempt;
 use redial_aws::bus::Happened;
 use redial_aws::slots::place;
-use redial_domain::{AttemptId, Campaign, CampaignId, LeadId, Owner, Phone, StatusName, StopScope};
+use redial_aws::talks::Talk;
+use redial_domain::{Attempt, AttemptId, Campaign, CampaignId, Facts, LeadId, Owner, Phone, StatusName, StopScope};
 
 use crate::apply_outcome::ApplyError;
 
@@ -43,6 +44,20 @@ pub(crate) async fn free_slot(app: &App, held: &HeldSlot<'_>) -> Result<(), Appl
 /// Tells the bus what an attempt did to its lead.
 pub(crate) async fn tell(app: &App, attempt: &AttemptId, news: &News<'_>) -> Result<(), ApplyError> {
     Ok(app.bus.publish(attempt.as_str(), &news.happened()).await?)
+}
+
+/// Notes what was said, for people who look at the lead.
+pub(crate) async fn note_talk(
+    app: &App,
+    phone: &Phone,
+    attempt: &Attempt,
+    facts: &Facts,
+    is_first: bool,
+) -> Result<(), ApplyError> {
+    match Talk::of(&attempt.id, facts, attempt.ended_at) {
+        Some(talk) => Ok(app.table.note_talk(phone, &attempt.campaign, &talk, is_first).await?),
+        None => Ok(()),
+    }
 }
 
 /// The same message again: whatever follows from it may not have been done.

@@ -27,6 +27,11 @@ pub fn profile(of: &Phone, campaign: &CampaignId) -> Key {
     Key::new(phone(of), format!("PROFILE#{campaign}"))
 }
 
+/// A lead's newest talk.
+pub fn talk(of: &Phone, campaign: &CampaignId) -> Key {
+    Key::new(phone(of), format!("TALK#{campaign}"))
+}
+
 /// A finished attempt.
 pub fn attempt(of: &Phone, id: &AttemptId) -> Key {
     Key::new(phone(of), format!("ATTEMPT#{id}"))

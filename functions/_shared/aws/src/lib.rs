@@ -31,6 +31,7 @@ pub mod setup;
 pub mod slots;
 pub mod table;
 mod table_error;
+pub mod talks;
 pub mod web;
 
 pub use app::{App, AppError, Environment, Metrics};

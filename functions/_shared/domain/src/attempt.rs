@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptId, CallId, CampaignId, Direction, Disposition, FailureClass, LeadId, LeadState, Outcome, RuleAnswer,
-    StatusName, StopScope, Trace, Transfer,
+    AttemptId, CallId, CampaignId, Direction, Disposition, FailureClass, LeadId, LeadState, MovedBy, Outcome,
+    RuleAnswer, StatusName, StopScope, Trace, Transfer,
 };
 
 /// Deliveries remembered per attempt. Bland sends one and up to four delayed kinds; retries of one delivery are one.
@@ -130,6 +130,9 @@ pub struct Decision {
     /// How far a stop reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopScope>,
+    /// What moved the status, if the call did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_by: Option<MovedBy>,
     /// The job that decided it again, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<String>,

@@ -41,7 +41,7 @@ pub use ledger::{InFlight, Ledger, Placement, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};
-pub use rule::{NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 pub use settings::Settings;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};

@@ -234,6 +234,7 @@ mod tests {
                 line: String::new(),
                 why: String::new(),
             },
+            moved_by: None,
             unknown_word: None,
         }
     }

@@ -45,8 +45,19 @@ pub struct RuleAnswer {
     pub next: NextWish,
     /// Which version said so, and where.
     pub trace: Trace,
+    /// What moved the status, if this call did.
+    pub moved_by: Option<MovedBy>,
     /// A disposition word that no table of the rule set knows. Kept, shown and counted; never stops anything.
     pub unknown_word: Option<String>,
+}
+
+/// The answer that moved a lead to another status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedBy {
+    /// The script and line: `auto_status:5`.
+    pub line: String,
+    /// The reason that came with it, such as the keywords that were heard.
+    pub why: String,
 }
 
 /// A wish to stop calling.

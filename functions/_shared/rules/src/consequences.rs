@@ -420,6 +420,7 @@ pub fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Optio
         state: lead.state,
         next_at: lead.next_at,
         stop,
+        moved_by: answer.moved_by.clone(),
         again: None,
     }
 }

@@ -6,7 +6,7 @@
 
 use std::cell::OnceCell;
 
-use redial_domain::{Disposition, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+use redial_domain::{Disposition, MovedBy, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 use rhai::{Dynamic, Engine, ImmutableString, Scope};
 
 use crate::answers::{Answer, Says, usages};
@@ -16,6 +16,9 @@ use crate::finding::{nearest, plain_run_error};
 use crate::meaning::{self, Meaning};
 use crate::spec::{Status, StatusKind};
 use crate::{RuleError, RuleSet, Script};
+
+/// Letters of the reason that is kept for a moved status: the attempt is one write unit.
+const WHY_MAX: usize = 80;
 
 /// A decision with what each script said.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +93,7 @@ impl RuleSet {
             heard: OnceCell::new(),
         };
         let before = view.status;
+        let mut moved_by = None;
 
         for script in [Script::OutcomeToStatus, Script::AutoStatus] {
             let answer = self.ask(engine, script, &view)?;
@@ -97,12 +101,22 @@ impl RuleSet {
             let lowers = script == Script::AutoStatus
                 && wished.name != view.status.name
                 && self.spec.lowers(before.kind, wished.kind);
+            let stood = view.status;
             let refused = if lowers {
                 Some(format!("{} → {}, weaker than before", before.name, wished.name))
             } else {
                 self.move_to(wished, &mut view)
             };
+            if view.status.name != stood.name {
+                moved_by = Some(MovedBy {
+                    line: format!("{script}:{}", answer.line),
+                    why: answer.why.chars().take(WHY_MAX).collect(),
+                });
+            }
             said(script, &answer, refused);
+        }
+        if view.status.name == before.name {
+            moved_by = None;
         }
 
         let answer = self.ask(engine, Script::StopRedial, &view)?;
@@ -110,7 +124,7 @@ impl RuleSet {
         let stop = stop_wish(&answer, view.disposition, view.status.kind);
         if let Some(stop) = stop {
             let trace = self.trace(Script::StopRedial, answer.line, stop.reason.clone());
-            return Ok(self.answer(&view, &meaning, Some(stop), NextWish::NextDay, trace));
+            return Ok(self.answer(&view, &meaning, Some(stop), NextWish::NextDay, (trace, moved_by)));
         }
 
         let answer = self.ask(engine, Script::RedialInterval, &view)?;
@@ -121,7 +135,7 @@ impl RuleSet {
         };
         said(Script::RedialInterval, &answer, None);
         let trace = self.trace(Script::RedialInterval, answer.line, answer.why.to_string());
-        Ok(self.answer(&view, &meaning, None, next, trace))
+        Ok(self.answer(&view, &meaning, None, next, (trace, moved_by)))
     }
 
     /// Runs one script and takes its answer, if it is one to its question.
@@ -223,7 +237,7 @@ impl RuleSet {
         meaning: &Meaning,
         stop: Option<StopWish>,
         next: NextWish,
-        trace: Trace,
+        (trace, moved_by): (Trace, Option<MovedBy>),
     ) -> RuleAnswer {
         RuleAnswer {
             outcome: view.outcome,
@@ -232,6 +246,7 @@ impl RuleSet {
             stop,
             next,
             trace,
+            moved_by,
             unknown_word: meaning.word_is_unknown.then(|| meaning.word.clone()),
         }
     }

@@ -14,7 +14,9 @@ type Files = BTreeMap<String, String>;
 fn shipped(set: &str) -> Files {
     let name = RuleSetName::parse(set).unwrap();
     let files = RuleSet::built_in_files(&name).unwrap().iter();
-    files.map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect()
+    files
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 /// The blocks without a language: rules and settings. Commands are marked `sh`.
@@ -109,5 +111,8 @@ fn every_example_of_the_readme_passes_the_check() {
             panic!("{example}\n{}", findings.join("\n"));
         }
     }
-    assert!(status.is_some() && scripts >= 3 && settings >= 5, "{scripts} {settings}");
+    assert!(
+        status.is_some() && scripts >= 3 && settings >= 5,
+        "{scripts} {settings}"
+    );
 }

@@ -145,6 +145,8 @@ impl History {
             },
             next_at,
             stop: would.stop,
+            moved_by: None,
+            again: None,
         });
         self.status = would.status;
         // A tick later than planned, as calls are.
