@@ -6,8 +6,8 @@
 //!
 //! All attempts of a lead are in its shard, and all of a phone in one part of it, so a step needs the leads of one part
 //! only: about 400 bytes for each lead and for each decision that differs, 15 MB for a part at most. A part reads its
-//! shard's list again from the beginning and leaves out what is not its own, because the list is a hundredth of what it
-//! lists. Parts are independent, so the cursor is two numbers.
+//! shard's list again from the beginning and leaves out what is not its own: an entry is 300 bytes, and what it lists a
+//! kilobyte, or ten with a talk. Parts are independent, so the cursor is two numbers.
 //!
 //! What ended after the job was made is left out, and the campaign is taken as it was then: a step that is repeated
 //! reads the same and writes the same bytes. Nothing is changed, and nobody is called.
