@@ -101,7 +101,7 @@ async fn a_summary_comes_before_the_end_of_the_talk_and_a_stop_before_everything
     .await;
     assert_eq!(stop["lead"]["lead_status"], "not_relevant", "{stop}");
     assert!(stop["do_not_call"].is_object(), "{stop}");
-    app.advance(TimeDelta::days(2)).await;
+    app.advance(TimeDelta::hours(2)).await;
     let calls = app.calls().await;
     assert_eq!(calls.iter().filter(|call| call["phone"] == "+12125550105").count(), 1);
 }

@@ -21,7 +21,8 @@ use template::{Template, events_of_type, list, rights, root, text};
 ///
 /// `PutItem` of tick, reconcile and outcomes is for the first settings and the first campaign, made by whoever runs
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
-/// tick and reconcile read `queue`; jobs reads `day`; admin reads `queue` and `ref`. Reconcile sends jobs whose message was
+/// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day` and `queue`; admin reads all but writes
+/// none. Reconcile sends jobs whose message was
 /// lost.
 const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
     (
@@ -79,6 +80,7 @@ const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
             ("Table/index", "dynamodb:Query"),
             ("CallsQueue", "sqs:SendMessage"),
             ("JobsQueue", "sqs:SendMessage"),
+            ("Bus", "events:PutEvents"),
             ("BlandApiKey", "secretsmanager:GetSecretValue"),
         ],
     ),
@@ -88,9 +90,11 @@ const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
             ("Table", "dynamodb:BatchGetItem"),
             ("Table", "dynamodb:GetItem"),
             ("Table", "dynamodb:PutItem"),
+            ("Table", "dynamodb:Query"),
             ("Table", "dynamodb:UpdateItem"),
             ("Table/index", "dynamodb:Query"),
             ("JobsQueue", "sqs:SendMessage"),
+            ("Bus", "events:PutEvents"),
         ],
     ),
     (

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_show, show_lead,
+    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
 };
 
 /// The function.
@@ -153,8 +153,8 @@ impl Handler {
                 }
                 ("POST", [set, "publish"]) => rules_publish::publish(caller.may(ManageRules)?, set).await,
                 ("POST", [set, "approve"]) => rules_publish::approve(caller.may(ManageRules)?, set).await,
-                ("POST", [set, "rollback"]) => rules_publish::roll_back(caller.may(ManageRules)?, set).await,
-                ("POST", [set, "share"]) => rules_publish::share(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "rollback"]) => rules_return::roll_back(caller.may(ManageRules)?, set).await,
+                ("POST", [set, "share"]) => rules_return::share(caller.may(ManageRules)?, set).await,
                 _ => Err(not_found(method, path)),
             };
         }

@@ -18,6 +18,7 @@ mod rules_draft;
 mod rules_examine;
 mod rules_publish;
 mod rules_replay;
+mod rules_return;
 mod rules_show;
 mod show_lead;
 mod still_placing;

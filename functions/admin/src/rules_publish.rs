@@ -1,9 +1,9 @@
-//! From a draft to the version in use, and back.
+//! From a draft to the version in use.
 //!
-//! Publish: the draft that the caller saw → check and cases → no status is lost that leads hold → one conditional
-//! write of version, what is in use, draft and activity → the bus. Where two people are needed, the first one's wish
-//! is kept with the draft and the second one's approval does the rest. Roll back: an older version that still passes
-//! its check becomes the one in use again, by the same kind of write. Nothing here touches a version once it is written.
+//! The draft that the caller saw → check and cases → no status is lost that leads hold → one conditional write of
+//! version, what is in use, the end of the draft and the activity, with the job that plans waiting leads again if asked
+//! for → the bus. Where two people are needed, the first one's wish is kept with the draft and the second one's approval
+//! does the rest. A version never changes once it is written. The way back is in `rules_return`.
 
 use redial_aws::bus::Happened;
 use redial_aws::jobs::{Job, send};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::request::{Caller, unavailable};
 use crate::rules_again::replan_job;
-use crate::rules_draft::{changed, files_of, no_draft, open_draft, set_name};
+use crate::rules_draft::{changed, no_draft, open_draft, set_name};
 use crate::rules_examine::{examine, refuse_lost_statuses};
 
 /// Letters of a note: a sentence or two.
@@ -41,23 +41,6 @@ struct Publish {
 #[serde(deny_unknown_fields)]
 struct Approve {
     revision: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RollBack {
-    #[serde(default)]
-    to: Option<u32>,
-    note: String,
-    #[serde(default)]
-    waiting: Waiting,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Share {
-    share: u32,
-    note: String,
 }
 
 pub(crate) async fn publish(caller: &Caller<'_>, set: &str) -> Result<Answer, Problem> {
@@ -271,176 +254,12 @@ async fn go_live(
     Ok(Answer::json(201, &body))
 }
 
-pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, Problem> {
-    let set = set_name(set)?;
-    let wish: RollBack = caller.body()?;
-    let note = note(&wish.note)?;
-    let app = caller.app;
-    let Some(seen) = app
-        .table
-        .rules_active(&set)
-        .await
-        .map_err(|error| unavailable(&error))?
-    else {
-        return Err(nothing_before(&set));
-    };
-    // A version on trial is what a person wants to be rid of first.
-    let from = seen.rollout.as_ref().map_or(seen.version, |rollout| rollout.version);
-    let to = match (wish.to, &seen.rollout) {
-        (Some(to), _) => to,
-        (None, Some(_)) => seen.version,
-        (None, None) => seen.previous.ok_or_else(|| nothing_before(&set))?,
-    };
-    if to == seen.version && seen.rollout.is_none() {
-        return Err(Problem::new(
-            409,
-            "nothing_changed",
-            format!("failed to roll back: version {to} is in use already"),
-            "name another version in `to`",
-        ));
-    }
-    let examined = examine(&set, to, &files_of(caller, &set, to).await?);
-    let Some(target) = examined.set else {
-        return Ok(examined
-            .refusal()
-            .unwrap_or_else(|| Answer::from(Problem::new(500, "internal", "failed to roll back", "report it"))));
-    };
-    if to != seen.version
-        && let Some(before) = loaded(caller, &set, seen.version).await?
-        && let Some(refusal) = refuse_lost_statuses(caller, &set, before.spec(), target.spec()).await?
-    {
-        return Ok(refusal);
-    }
-    if let Some(rollout) = &seen.rollout
-        && let Some(trial) = loaded(caller, &set, rollout.version).await?
-        && let Some(refusal) = refuse_lost_statuses(caller, &set, trial.spec(), target.spec()).await?
-    {
-        return Ok(refusal);
-    }
-    let active = Active {
-        epoch: seen.epoch + 1,
-        version: to,
-        previous: if to == seen.version {
-            seen.previous
-        } else {
-            previous_of(&set, seen.version)
-        },
-        rollout: None,
-        by: caller.actor.name.clone(),
-        at: app.clock.now(),
-        note: note.clone(),
-    };
-    let activity = Activity::now(
-        app,
-        &caller.actor,
-        "rolled_back",
-        Some(format!("from version {from} to version {to}: {note}")),
-    );
-    let job = (wish.waiting == Waiting::Replan).then(|| replan_job(caller, &set, active.epoch));
-    save_active(caller, &set, &active, seen.epoch, &activity, job.as_ref()).await?;
-    tell(
-        caller,
-        &set,
-        active.epoch,
-        Happened::RulesReturned {
-            set: set.clone(),
-            from,
-            to,
-            automatic: false,
-        },
-    )
-    .await;
-    let mut body = shown(&set, &active);
-    body["job"] = send_job(caller, job.as_ref()).await;
-    Ok(Answer::json(200, &body))
-}
-
 /// Sends the job that was written with a change; its id, for whoever wants to watch it.
-async fn send_job(caller: &Caller<'_>, job: Option<&Job>) -> Value {
+pub(crate) async fn send_job(caller: &Caller<'_>, job: Option<&Job>) -> Value {
     let Some(job) = job else { return Value::Null };
     // A queue that does not take it is asked again by the schedule.
     send(caller.app, &job.id).await;
     json!(job.id)
-}
-
-/// Gives a version on trial more or fewer phones, or all of them.
-pub(crate) async fn share(caller: &Caller<'_>, set: &str) -> Result<Answer, Problem> {
-    let set = set_name(set)?;
-    let wish: Share = caller.body()?;
-    let note = note(&wish.note)?;
-    if !(1..=100).contains(&wish.share) {
-        return Err(bad_field(
-            "share",
-            "it is a part of the phones in per cent, from 1 to 100",
-            "to end the trial, roll back",
-        ));
-    }
-    let app = caller.app;
-    let seen = app
-        .table
-        .rules_active(&set)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let Some((seen, rollout)) = seen.and_then(|seen| seen.rollout.clone().map(|rollout| (seen, rollout))) else {
-        return Err(Problem::new(
-            409,
-            "no_rollout",
-            format!("failed to change the share: no version of `{set}` is on trial"),
-            "publish one with `share`",
-        ));
-    };
-    let is_whole = wish.share == 100;
-    let active = Active {
-        epoch: seen.epoch + 1,
-        version: if is_whole { rollout.version } else { seen.version },
-        previous: if is_whole {
-            previous_of(&set, seen.version)
-        } else {
-            seen.previous
-        },
-        rollout: (!is_whole).then_some(Rollout {
-            share: wish.share,
-            ..rollout.clone()
-        }),
-        by: caller.actor.name.clone(),
-        at: app.clock.now(),
-        note: note.clone(),
-    };
-    let what = format!("version {}, {} % of phones: {note}", rollout.version, wish.share);
-    let activity = Activity::now(app, &caller.actor, "share_changed", Some(what));
-    save_active(caller, &set, &active, seen.epoch, &activity, None).await?;
-    tell(
-        caller,
-        &set,
-        active.epoch,
-        Happened::RulesPublished {
-            set: set.clone(),
-            version: rollout.version,
-            share: wish.share,
-        },
-    )
-    .await;
-    Ok(Answer::json(200, &shown(&set, &active)))
-}
-
-async fn save_active(
-    caller: &Caller<'_>,
-    set: &RuleSetName,
-    active: &Active,
-    seen: u64,
-    activity: &Activity,
-    job: Option<&Job>,
-) -> Result<(), Problem> {
-    let table = &caller.app.table;
-    let also: Vec<_> = job.into_iter().map(Job::put).collect();
-    let done = table
-        .change_active_rules(set, active, Some(seen), activity, &also)
-        .await;
-    if !done.map_err(|error| unavailable(&error))? {
-        return Err(changed_meanwhile(caller, set).await);
-    }
-    tracing::info!(rules.set = %set, rules.version = active.version, actor = %caller.actor.name, "rules: {}", activity.what);
-    Ok(())
 }
 
 /// What is in use, for people.
@@ -470,7 +289,7 @@ async fn draft_as_seen(caller: &Caller<'_>, set: &RuleSetName, revision: u64) ->
 }
 
 /// A version as it decides; none when it does not compile any more, so that a broken one can be replaced.
-async fn loaded(
+pub(crate) async fn loaded(
     caller: &Caller<'_>,
     set: &RuleSetName,
     version: u32,
@@ -484,11 +303,11 @@ async fn loaded(
 }
 
 /// What comes before the first version of a set that ships with the program is the shipped one; else nothing.
-fn previous_of(set: &RuleSetName, in_use: u32) -> Option<u32> {
+pub(crate) fn previous_of(set: &RuleSetName, in_use: u32) -> Option<u32> {
     (in_use > 0 || RuleSet::built_in(set).is_some()).then_some(in_use)
 }
 
-fn note(raw: &str) -> Result<String, Problem> {
+pub(crate) fn note(raw: &str) -> Result<String, Problem> {
     let note = raw.trim();
     if note.is_empty() || note.chars().count() > NOTE_MAX {
         return Err(bad_field(
@@ -500,7 +319,7 @@ fn note(raw: &str) -> Result<String, Problem> {
     Ok(note.to_owned())
 }
 
-fn bad_field(field: &str, why: &str, hint: &str) -> Problem {
+pub(crate) fn bad_field(field: &str, why: &str, hint: &str) -> Problem {
     Problem::new(422, "bad_field", format!("failed to read `{field}`: {why}"), hint)
 }
 
@@ -516,16 +335,7 @@ fn rollout_runs(rollout: &Rollout) -> Problem {
     )
 }
 
-fn nothing_before(set: &RuleSetName) -> Problem {
-    Problem::new(
-        409,
-        "nothing_before",
-        format!("failed to roll back: there is no earlier version of `{set}`"),
-        "name a version in `to`; GET /api/rules/{set} lists them",
-    )
-}
-
-async fn changed_meanwhile(caller: &Caller<'_>, set: &RuleSetName) -> Problem {
+pub(crate) async fn changed_meanwhile(caller: &Caller<'_>, set: &RuleSetName) -> Problem {
     let who = match caller.app.table.rules_active(set).await {
         Ok(Some(active)) => format!(
             "{} made version {} the one in use at {}",
@@ -544,7 +354,7 @@ async fn changed_meanwhile(caller: &Caller<'_>, set: &RuleSetName) -> Problem {
 }
 
 /// What happened, for the bus. The table is the truth: a bus that does not answer must not undo a publication.
-async fn tell(caller: &Caller<'_>, set: &RuleSetName, epoch: u64, happened: Happened) {
+pub(crate) async fn tell(caller: &Caller<'_>, set: &RuleSetName, epoch: u64, happened: Happened) {
     if let Err(error) = caller
         .app
         .bus

@@ -316,7 +316,7 @@ impl<'a> Decider<'a> {
                     .filter(|attempt| attempt.campaign == lead.campaign && attempt.problem.is_some());
                 // Newest first, so the last one is the oldest.
                 let newest = failed.next();
-                let oldest = failed.last();
+                let oldest = failed.next_back();
                 Ok(match (oldest, newest) {
                     (Some(oldest), _) => Some((oldest, false)),
                     (None, newest) => newest.map(|newest| (newest, true)),

@@ -71,7 +71,7 @@ impl From<TableError> for StepError {
 
 /// A job, ready to take steps.
 enum Work<'a> {
-    Replay(Replayer<'a>),
+    Replay(Box<Replayer<'a>>),
     DecideAgain(Decider<'a>),
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
             ..
         } => Replayer::start(app, &job, set, campaign, (*from, *to), attempts_per_step)
             .await
-            .map(Work::Replay),
+            .map(|replayer| Work::Replay(Box::new(replayer))),
         JobKind::DecideAgain {
             set,
             which,
