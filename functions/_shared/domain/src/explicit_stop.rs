@@ -97,7 +97,7 @@ const UNLESS_LIMITED: [&str; 9] = [
 ];
 
 /// What follows when the person only names a better time: "don't call me before noon".
-const LIMITS: [&str; 24] = [
+const LIMITS: [&str; 34] = [
     "before",
     "until",
     "till",
@@ -122,7 +122,21 @@ const LIMITS: [&str; 24] = [
     "מחר",
     "עכשיו",
     "בשעה",
+    "בבוקר",
+    "בצהריים",
+    "בערב",
+    "בלילה",
+    "בשבת",
+    "בזמן",
+    "באמצע",
+    "אחרי",
+    "כשאני",
+    "כרגע",
 ];
+
+/// "To me", between the phrase and what limits it: "don't call me in the morning" is one phrase in English and two in
+/// Hebrew.
+const TO_ME: [&str; 3] = ["אלי", "אליי", "לי"];
 
 /// Looks for a stop in a disposition word and in the lead's side of a talk.
 pub fn find_explicit_stop(disposition: Option<&str>, transcript: &[TranscriptLine]) -> Option<ExplicitStop> {
@@ -153,7 +167,7 @@ fn asks_to_stop(text: &str) -> bool {
         let Some((before, after)) = spoken.split_once(&format!(" {phrase} ")) else {
             return false;
         };
-        let mut next = after.split_whitespace();
+        let mut next = after.split_whitespace().skip_while(|word| TO_ME.contains(word));
         let first = next.next().unwrap_or_default();
         // "… again", "… any more", "… ever": limits of nothing.
         let limited = LIMITS.contains(&first) && !(first == "at" && next.next() == Some("all"));
@@ -212,6 +226,8 @@ mod tests {
             "don't call me at all",
             "אל תתקשרו אליי יותר",
             "די, תפסיקו להתקשר",
+            "אל תתקשרו אליי",
+            "אל תתקשרי אלי שוב",
         ] {
             assert!(find_explicit_stop(None, &said(Side::Lead, text)).is_some(), "{text}");
         }
@@ -227,6 +243,8 @@ mod tests {
             "I'm not interested.",
             "You can call me any time",
             "אל תתקשר לפני שמונה",
+            "אל תתקשרו אליי בבוקר",
+            "אל תתקשר אלי כשאני בעבודה, תתקשר בערב",
         ] {
             assert_eq!(find_explicit_stop(None, &said(Side::Lead, text)), None, "{text}");
         }
