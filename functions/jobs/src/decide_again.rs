@@ -66,6 +66,16 @@ enum Became {
     Left(&'static str),
 }
 
+/// What one look and one write came to.
+enum Round {
+    /// There is no more to do for this lead.
+    Over(Became),
+    /// An older call is decided; the next one follows.
+    NextCall,
+    /// Somebody else wrote the same phone meanwhile.
+    Lost,
+}
+
 /// Deciding again, ready to take steps.
 #[derive(Debug)]
 pub(crate) struct Decider<'a> {
@@ -217,33 +227,37 @@ impl<'a> Decider<'a> {
     }
 
     async fn lead(&self, job: &Job, campaign: &Campaign, phone: &Phone) -> Result<Became, StepError> {
-        for _ in 0..ROUNDS_MAX {
-            if let Some(became) = self.round(job, campaign, phone).await? {
-                return Ok(became);
+        let mut lost = 0;
+        for _ in 0..ATTEMPTS_LOOKED_AT {
+            match self.round(job, campaign, phone).await? {
+                Round::Over(became) => return Ok(became),
+                Round::NextCall => {}
+                Round::Lost if lost < ROUNDS_MAX => lost += 1,
+                Round::Lost => break,
             }
         }
         Ok(Became::Left("left_busy"))
     }
 
-    /// One look and one write. `None`: something changed meanwhile, or there is an older call to decide first.
-    async fn round(&self, job: &Job, campaign: &Campaign, phone: &Phone) -> Result<Option<Became>, StepError> {
+    /// One look and one write.
+    async fn round(&self, job: &Job, campaign: &Campaign, phone: &Phone) -> Result<Round, StepError> {
         let (app, now) = (self.app, self.app.clock.now());
         let ledger = app.table.ledger(phone).await?;
         let Some(lead) = app.table.lead(phone, &campaign.id, now).await? else {
-            return Ok(Some(Became::Left("left_gone")));
+            return Ok(Round::Over(Became::Left("left_gone")));
         };
         let fits = match self.which {
             WhichLeads::Parked => lead.state == LeadState::Parked && lead.reason.as_deref() == Some("rule_failed"),
             WhichLeads::Waiting => lead.state.waits(),
         };
         if !fits {
-            return Ok(Some(Became::Left("left_changed")));
+            return Ok(Round::Over(Became::Left("left_changed")));
         }
         if ledger.inflight.is_some() {
-            return Ok(Some(Became::Left("left_in_flight")));
+            return Ok(Round::Over(Became::Left("left_in_flight")));
         }
         let Some((before, is_last)) = self.attempt_to_decide(phone, &lead).await? else {
-            return Ok(Some(Became::Left("left_never_called")));
+            return Ok(Round::Over(Became::Left("left_never_called")));
         };
         let rules = match self.rules.for_phone(&app.table, &self.set, phone, now).await {
             Ok(rules) => rules,
@@ -251,14 +265,14 @@ impl<'a> Decider<'a> {
             Err(error) => return Err(StepError::Permanent(error.to_string())),
         };
         if let Some(left) = self.leave(job, &lead, &before, &rules) {
-            return Ok(Some(left));
+            return Ok(Round::Over(left));
         }
         let key = keys::attempt(phone, &before.id);
         let Some(past) = read(app.clone(), vec![key]).await?.into_iter().next() else {
-            return Ok(Some(Became::Left("left_gone")));
+            return Ok(Round::Over(Became::Left("left_gone")));
         };
         let Ok(mut again) = decide(&past, &before, campaign, &ledger, &lead, &rules, now) else {
-            return Ok(Some(Became::Left("still_failing")));
+            return Ok(Round::Over(Became::Left("still_failing")));
         };
         again.lead.version = lead.version + 1;
         if !is_last && again.stop.is_none() {
@@ -277,9 +291,9 @@ impl<'a> Decider<'a> {
         };
         let stop = again.stop.is_some();
         if self.dry_run {
-            return Ok(Some(Became::WouldBe { status, stop, time }));
+            return Ok(Round::Over(Became::WouldBe { status, stop, time }));
         }
-        let counted = job.counts_lead(status, stop, time);
+        let counted = job.counts_lead(is_last, status, stop, time);
         let activity = Activity::now(app, &job.actor, self.which.activity(), Some(why(&again))).about(&lead.id);
         let written = DecidedAgain {
             phone,
@@ -294,10 +308,14 @@ impl<'a> Decider<'a> {
         };
         match app.table.decide_again(&written).await? {
             Committed::Done => {}
-            Committed::Stale | Committed::AlreadyFinished => return Ok(None),
+            Committed::Stale | Committed::AlreadyFinished => return Ok(Round::Lost),
         }
         self.tell(&lead, &again).await;
-        Ok(if is_last { Some(Became::Decided) } else { None })
+        Ok(if is_last {
+            Round::Over(Became::Decided)
+        } else {
+            Round::NextCall
+        })
     }
 
     /// The oldest call whose rule failed, or the lead's last one; and whether the lead has no newer one to decide.

@@ -264,14 +264,14 @@ impl Job {
             .when("attribute_not_exists(#pk)")
     }
 
-    /// Counts one lead that is decided again, in the transaction that decides. A job that somebody ended decides no
-    /// further lead.
-    pub fn counts_lead(&self, status: bool, stop: bool, sooner: Option<bool>) -> Change {
+    /// Counts a lead that is decided again, in the transaction that decides; of several calls of one lead only the last
+    /// one counts it. A job that somebody ended decides no further lead.
+    pub fn counts_lead(&self, is_last: bool, status: bool, stop: bool, sooner: Option<bool>) -> Change {
         Change::update(
             keys::job(&self.id),
-            "ADD #d_all :one, #d_status :status, #d_stop :stop, #d_sooner :sooner, #d_later :later",
+            "ADD #d_all :last, #d_status :status, #d_stop :stop, #d_sooner :sooner, #d_later :later",
         )
-        .value(":one", 1)
+        .value(":last", u8::from(is_last))
         .value(":status", u8::from(status))
         .value(":stop", u8::from(stop))
         .value(":sooner", u8::from(sooner == Some(true)))
