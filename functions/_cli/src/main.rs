@@ -115,6 +115,7 @@ mod tests {
             "redial rules approve x",
             "redial rules show x --version 3",
             "redial rules draft --drop x",
+            "redial rules rollback x --note why",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

@@ -8,7 +8,7 @@ use crate::{
     api::{Api, At},
     failure::Failure,
     print,
-    rules_folder::{Folder, plural, read},
+    rules_folder::{Folder, note_based_on, plural, read},
     rules_words::{cell, list, problems},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Draft {
     /// Save over this revision of the draft
     #[arg(long, value_name = "REVISION")]
     over: Option<u64>,
-    /// The version that the folder was made from [default: that of the draft, else the one in use]
+    /// The version that the folder was made from [default: as noted in it by `show --out`]
     #[arg(long, value_name = "VERSION")]
     based_on: Option<u32>,
     /// Drop the draft of this set instead; give the revision with --over
@@ -51,10 +51,13 @@ pub(crate) struct Publish {
     /// Decide again about the leads that wait; without it only new calls are decided by the new version
     #[arg(long)]
     replan: bool,
+    /// Although the version in use has cases and the folder has none
+    #[arg(long)]
+    without_cases: bool,
     /// Save over this revision of the draft
     #[arg(long, value_name = "REVISION")]
     over: Option<u64>,
-    /// The version that the folder was made from [default: that of the draft, else the one in use]
+    /// The version that the folder was made from [default: as noted in it by `show --out`]
     #[arg(long, value_name = "VERSION")]
     based_on: Option<u32>,
     #[command(flatten)]
@@ -96,6 +99,9 @@ pub(crate) struct RollBack {
     /// The rule set
     #[arg(value_name = "SET")]
     set: String,
+    /// The version that must not decide any more; nothing happens if it does not decide
+    #[arg(long, value_name = "VERSION")]
+    from: u32,
     /// To this version instead; 0 is the built-in one
     #[arg(long, value_name = "VERSION")]
     to: Option<u32>,
@@ -114,7 +120,7 @@ fn waiting(replan: bool) -> &'static str {
 }
 
 async fn save(api: &Api, folder: &Folder, over: Option<u64>, based_on: Option<u32>) -> Result<Value, Failure> {
-    let body = json!({"files": folder.files, "revision": over, "based_on": based_on});
+    let body = json!({"files": folder.files, "revision": over, "based_on": based_on.or(folder.based_on)});
     api.put(&["api", "rules", folder.name.as_str(), "draft"], &body).await
 }
 
@@ -157,7 +163,7 @@ pub(crate) async fn publish(publish: Publish) -> Result<(), Failure> {
     let saved = save(&api, &folder, publish.over, publish.based_on).await?;
     let body = json!({
         "revision": saved["revision"], "note": publish.note, "share": publish.share,
-        "waiting": waiting(publish.replan),
+        "waiting": waiting(publish.replan), "without_cases": publish.without_cases,
     });
     let answer = api
         .post(&["api", "rules", folder.name.as_str(), "publish"], &body)
@@ -168,6 +174,10 @@ pub(crate) async fn publish(publish: Publish) -> Result<(), Failure> {
             folder.name, saved["revision"], folder.name, saved["revision"]
         ));
         return Ok(());
+    }
+    if let Some(version) = answer["published"].as_u64() {
+        // The folder is what is published now; the next change starts from there.
+        let _ = note_based_on(&publish.folder, version);
     }
     tell(&answer);
     Ok(())
@@ -188,7 +198,7 @@ pub(crate) async fn share(share: Share) -> Result<(), Failure> {
 }
 
 pub(crate) async fn roll_back(back: RollBack) -> Result<(), Failure> {
-    let body = json!({"to": back.to, "note": back.note, "waiting": waiting(back.replan)});
+    let body = json!({"from": back.from, "to": back.to, "note": back.note, "waiting": waiting(back.replan)});
     let path = ["api", "rules", back.set.as_str(), "rollback"];
     tell(&back.at.api()?.post(&path, &body).await?);
     Ok(())

@@ -41,6 +41,16 @@ pub(crate) struct Test {
 pub(crate) struct Folder {
     pub(crate) name: RuleSetName,
     pub(crate) files: BTreeMap<String, String>,
+    /// The version that the folder was made from, if it is noted in it.
+    pub(crate) based_on: Option<u32>,
+}
+
+/// Where a folder notes the version that it was made from, so that publishing it never undoes a later one unseen.
+const BASED_ON: &str = ".based-on";
+
+/// Notes the version that a folder is made from.
+pub(crate) fn note_based_on(folder: &Path, version: u64) -> std::io::Result<()> {
+    fs::write(folder.join(BASED_ON), format!("{version}\n"))
 }
 
 /// Reads a folder. Files that begin with a dot, and folders in it, are nobody's rules.
@@ -76,7 +86,9 @@ pub(crate) fn read(path: &Path) -> Result<Folder, Failure> {
     if !files.contains_key(SPEC_FILE) {
         return Err(failed(&format!("there is no `{SPEC_FILE}` in it")));
     }
-    Ok(Folder { name, files })
+    let based_on = fs::read_to_string(full.join(BASED_ON)).ok();
+    let based_on = based_on.and_then(|version| version.trim().parse().ok());
+    Ok(Folder { name, files, based_on })
 }
 
 /// The set, if nothing is wrong with it.

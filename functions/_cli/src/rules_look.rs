@@ -8,6 +8,7 @@ use crate::{
     api::At,
     failure::Failure,
     print,
+    rules_folder::note_based_on,
     rules_words::{cell, list as items, time},
 };
 
@@ -179,6 +180,12 @@ fn write(answer: &Value, out: &PathBuf) -> Result<(), Failure> {
             return Err(failed(format!("`{name}` is no file of a rule set")));
         }
         fs::write(out.join(name), text.as_str().unwrap_or_default()).map_err(|error| failed(error.to_string()))?;
+    }
+    let version = answer["version"]
+        .as_str()
+        .and_then(|version| version.strip_prefix('v')?.parse().ok());
+    if let Some(version) = version.or(answer["based_on"].as_u64()) {
+        note_based_on(out, version).map_err(|error| failed(error.to_string()))?;
     }
     print::line(&format!(
         "{} {} is in `{}`: {}",

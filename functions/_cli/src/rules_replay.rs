@@ -50,9 +50,9 @@ pub(crate) struct Replay {
     /// Of how many days, today included
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
     days: u32,
-    /// Of a set: a number, `active` or `draft`
-    #[arg(long, value_name = "VERSION", default_value = "draft")]
-    version: String,
+    /// Of the set, whatever folders there are: a number, `active` or `draft` [default: the folder, else the draft]
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
     /// How the difference is shown
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -90,13 +90,23 @@ pub(crate) async fn replay(replay: Replay) -> Result<(), Failure> {
     let api = replay.at.api()?;
     let path = PathBuf::from(&replay.what);
     let mut body = json!({"campaign": replay.campaign, "days": replay.days});
-    let set = if path.is_dir() {
-        let folder = read(&path)?;
-        body["files"] = json!(folder.files);
-        folder.name.to_string()
-    } else {
-        body["version"] = json!(replay.version);
-        replay.what.clone()
+    let set = match &replay.version {
+        Some(version) => {
+            body["version"] = json!(version);
+            replay
+                .what
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        }
+        None if path.is_dir() => {
+            let folder = read(&path)?;
+            body["files"] = json!(folder.files);
+            folder.name.to_string()
+        }
+        None => replay.what.clone(),
     };
     let made = api.post(&["api", "rules", &set, "replay"], &body).await?;
     let job = wait(&api, made["job"]["id"].as_str().unwrap_or_default()).await?;
@@ -158,6 +168,7 @@ fn table(job: &Value, results: &Value) {
         ("decisions that would differ", "decisions_changed"),
         ("stops gained", "stops_gained"),
         ("stops lost", "stops_lost"),
+        ("stops of calls left out", "stops_left_out"),
         ("calls fewer", "calls_fewer"),
         ("calls more, at least", "calls_more_at_least"),
         ("next call sooner", "sooner"),

@@ -180,8 +180,14 @@ async fn a_change_goes_from_a_folder_to_what_is_in_use_and_back() {
 
     let said = desk.rules(&["list"]).await;
     assert!(said.worked && said.text.contains(SET), "{}", said.text);
-    let said = desk.rules(&["rollback", SET, "--note", "not now"]).await;
+    let said = desk.rules(&["rollback", SET, "--from", "1", "--note", "not now"]).await;
     assert!(said.worked && said.text.contains("version 0 decides"), "{}", said.text);
+    let said = desk.rules(&["rollback", SET, "--from", "1", "--note", "again"]).await;
+    assert!(!said.worked && said.text.contains("decides no more"), "{}", said.text);
+    let said = desk
+        .rules(&["publish", text(&folder), "--note", "unseen", "--over", "3"])
+        .await;
+    assert!(!said.worked, "made from version 1, and 0 is in use: {}", said.text);
     let said = desk.rules(&["log", SET]).await;
     assert!(said.worked && said.text.contains("rolled_back"), "{}", said.text);
     let said = desk.rules(&["reapply", SET]).await;

@@ -26,7 +26,7 @@ struct Save {
     /// The revision that this replaces; left out for the first.
     #[serde(default)]
     revision: Option<u64>,
-    /// The version that it was made from; left out for the one in use.
+    /// The version that it was made from; left out for that of the draft, and before the first version.
     #[serde(default)]
     based_on: Option<u32>,
 }
@@ -112,9 +112,15 @@ pub(crate) async fn save(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
         .await
         .map_err(|error| unavailable(&error))?
         .map_or(0, |active| active.version);
+    let based_on = match save.based_on.or(open.map(|draft| draft.based_on)) {
+        Some(version) => version,
+        // Before the first version there is nothing that could be undone unseen.
+        None if in_use == 0 => 0,
+        None => return Err(based_on_what(in_use)),
+    };
     let draft = Draft {
         revision: stored.as_ref().map_or(0, |draft| draft.revision) + 1,
-        based_on: save.based_on.or(open.map(|draft| draft.based_on)).unwrap_or(in_use),
+        based_on,
         by: caller.actor.name.clone(),
         at: app.clock.now(),
         proposal: None,
@@ -233,6 +239,17 @@ pub(crate) fn limits(files: &Files) -> Result<(), Problem> {
             "a rule set has at most {FILES_MAX} files of {BYTES_MAX} bytes together, {PACKED_BYTES_MAX} compressed"
         ),
     ))
+}
+
+fn based_on_what(in_use: u32) -> Problem {
+    Problem::new(
+        422,
+        "based_on_missing",
+        "failed to save the draft: nobody can tell which version it was made from",
+        format!(
+            "version {in_use} is in use; if the draft was made from it, send `based_on` {in_use}, with the command --based-on {in_use}"
+        ),
+    )
 }
 
 pub(crate) fn changed(now: Option<&Draft>) -> Problem {

@@ -11,13 +11,13 @@ use redial_aws::leads::Activity;
 use redial_aws::rule_store::{Active, Draft, Proposal, Publication, Rollout, Version, Waiting};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::RuleSetName;
-use redial_rules::RuleSet;
+use redial_rules::{CASES_FILE, RuleSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::request::{Caller, unavailable};
 use crate::rules_again::replan_job;
-use crate::rules_draft::{changed, no_draft, open_draft, set_name};
+use crate::rules_draft::{changed, files_of, no_draft, open_draft, set_name};
 use crate::rules_examine::{examine, refuse_lost_statuses};
 
 /// Letters of a note: a sentence or two.
@@ -35,6 +35,9 @@ struct Publish {
     share: Option<u32>,
     #[serde(default)]
     waiting: Waiting,
+    /// Publish without cases although the version in use has some.
+    #[serde(default)]
+    without_cases: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +58,9 @@ pub(crate) async fn publish(caller: &Caller<'_>, set: &str) -> Result<Answer, Pr
         ));
     }
     let draft = draft_as_seen(caller, &set, wish.revision).await?;
+    if !wish.without_cases {
+        refuse_lost_cases(caller, &set, &draft).await?;
+    }
     let proposal = Proposal {
         revision: wish.revision,
         by: caller.actor.name.clone(),
@@ -68,6 +74,31 @@ pub(crate) async fn publish(caller: &Caller<'_>, set: &str) -> Result<Answer, Pr
         return propose(caller, &set, draft, proposal).await;
     }
     go_live(caller, &set, &draft, &proposal, None).await
+}
+
+/// Cases that the version in use has and the draft has not were probably left behind, and nobody would miss them.
+async fn refuse_lost_cases(caller: &Caller<'_>, set: &RuleSetName, draft: &Draft) -> Result<(), Problem> {
+    if draft.files.contains_key(CASES_FILE) {
+        return Ok(());
+    }
+    let active = caller.app.table.rules_active(set).await;
+    let active = active.map_err(|error| unavailable(&error))?;
+    let has_cases = match (active, RuleSet::built_in(set)) {
+        (None, None) => false,
+        (active, _) => {
+            let version = active.map_or(0, |active| active.version);
+            files_of(caller, set, version).await?.contains_key(CASES_FILE)
+        }
+    };
+    if !has_cases {
+        return Ok(());
+    }
+    Err(Problem::new(
+        422,
+        "cases_missing",
+        format!("failed to publish the rules: the version in use has a `{CASES_FILE}`, and the draft has none"),
+        "put it back; or send `without_cases` true, with the command --without-cases, if it shall go",
+    ))
 }
 
 /// Keeps the wish with the draft, for a second person. What would be refused later is refused now.

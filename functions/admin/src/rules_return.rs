@@ -21,6 +21,8 @@ use crate::rules_publish::{bad_field, changed_meanwhile, loaded, note, previous_
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RollBack {
+    /// The version that must not decide any more.
+    from: u32,
     #[serde(default)]
     to: Option<u32>,
     note: String,
@@ -50,6 +52,18 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
     };
     // A version on trial is what a person wants to be rid of first.
     let from = seen.rollout.as_ref().map_or(seen.version, |rollout| rollout.version);
+    // What the caller saw is over: a trial that ended by itself, or somebody who was quicker.
+    if wish.from != from {
+        return Err(Problem::new(
+            409,
+            "decides_no_more",
+            format!(
+                "failed to roll back: version {} decides no more, version {from} does",
+                wish.from
+            ),
+            "look at GET /api/rules/{set}; nothing was changed",
+        ));
+    }
     let to = match (wish.to, &seen.rollout) {
         (Some(to), _) => to,
         (None, Some(_)) => seen.version,
@@ -84,10 +98,11 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
     let active = Active {
         epoch: seen.epoch + 1,
         version: to,
+        // What is behind the target, never what was left: going back twice must not bring that back.
         previous: if to == seen.version {
             seen.previous
         } else {
-            previous_of(&set, seen.version)
+            behind(caller, &set, to).await?
         },
         rollout: None,
         by: caller.actor.name.clone(),
@@ -197,6 +212,13 @@ async fn save_active(
     }
     tracing::info!(rules.set = %set, rules.version = active.version, actor = %caller.actor.name, "rules: {}", activity.what);
     Ok(())
+}
+
+/// The version from which one was made; behind the shipped one there is nothing.
+async fn behind(caller: &Caller<'_>, set: &RuleSetName, version: u32) -> Result<Option<u32>, Problem> {
+    let found = caller.app.table.rules_version(set, version).await;
+    let found = found.map_err(|error| unavailable(&error))?;
+    Ok(found.and_then(|version| previous_of(set, version.based_on)))
 }
 
 fn nothing_before(set: &RuleSetName) -> Problem {

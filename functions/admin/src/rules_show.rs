@@ -79,6 +79,7 @@ async fn summary(caller: &Caller<'_>, set: &RuleSetName) -> Result<Value, Proble
     };
     let rules = deciding.ok();
     Ok(json!({
+        "success": true,
         "set": set,
         "description": rules.as_ref().map(|rules| rules.spec().description.clone()),
         "built_in": built_in,
@@ -108,9 +109,13 @@ fn version(version: &Version) -> Value {
 pub(crate) async fn files(caller: &Caller<'_>, set: &str, which: &str) -> Result<Answer, Problem> {
     let set = set_name(set)?;
     let (label, files) = named_files(caller, &set, which).await?;
+    let based_on = match which {
+        "draft" => open_draft(caller, &set).await?.map(|draft| draft.based_on),
+        _ => None,
+    };
     Ok(Answer::json(
         200,
-        &json!({"success": true, "set": set, "version": label, "files": files}),
+        &json!({"success": true, "set": set, "version": label, "based_on": based_on, "files": files}),
     ))
 }
 

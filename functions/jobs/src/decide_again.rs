@@ -122,7 +122,7 @@ impl<'a> Decider<'a> {
         };
         let mut counts = job.counts.clone();
         let mut done = job.done;
-        let Some((campaign, line)) = self.line_at(&cursor) else {
+        let Some((campaign, n, line)) = self.line_at(&cursor) else {
             return Ok(JobStep {
                 done,
                 total: Some(done),
@@ -130,12 +130,15 @@ impl<'a> Decider<'a> {
                 counts,
             });
         };
+        // A cursor behind the last line of its campaign means the first line of the next one, from its beginning.
+        let goes_on = cursor.campaign.as_ref() == Some(&campaign.id) && cursor.line == n;
+        let after = cursor.after.clone().filter(|_| goes_on);
         let page = self
             .app
             .table
-            .queue_page(&line, cursor.after.as_deref(), "~", LEADS_PER_STEP)
+            .queue_page(&line, after.as_deref(), "~", LEADS_PER_STEP)
             .await?;
-        let mut last = cursor.after.clone();
+        let mut last = after.clone();
         for item in &page.items {
             let range = redial_aws::table::text(item, "q_sk").map(str::to_owned);
             let place = Key::of(item).as_ref().and_then(phone_and_campaign);
@@ -157,13 +160,13 @@ impl<'a> Decider<'a> {
         let next = if page.next.is_some() || page.items.len() >= LEADS_PER_STEP as usize {
             Cursor {
                 campaign: Some(campaign.id.clone()),
-                line: cursor.line,
+                line: n,
                 after: last,
             }
         } else {
             Cursor {
                 campaign: Some(campaign.id.clone()),
-                line: cursor.line + 1,
+                line: n + 1,
                 after: None,
             }
         };
@@ -193,8 +196,8 @@ impl<'a> Decider<'a> {
         )))
     }
 
-    /// The line that a cursor means: of its campaign, or the first one of the next.
-    fn line_at(&self, cursor: &Cursor) -> Option<(&Campaign, String)> {
+    /// The line that a cursor means, with its number: of its campaign, or the first one of the next.
+    fn line_at(&self, cursor: &Cursor) -> Option<(&Campaign, u32, String)> {
         let campaign = match &cursor.campaign {
             None => self.campaigns.first()?,
             Some(id) => {
@@ -203,7 +206,7 @@ impl<'a> Decider<'a> {
                 if here.id == *id
                     && let Some(line) = self.line(here, cursor.line)
                 {
-                    return Some((here, line));
+                    return Some((here, cursor.line, line));
                 }
                 if here.id == *id {
                     self.campaigns.get(at + 1)?
@@ -212,7 +215,7 @@ impl<'a> Decider<'a> {
                 }
             }
         };
-        self.line(campaign, 0).map(|line| (campaign, line))
+        self.line(campaign, 0).map(|line| (campaign, 0, line))
     }
 
     fn line(&self, campaign: &Campaign, n: u32) -> Option<String> {
@@ -353,7 +356,7 @@ impl<'a> Decider<'a> {
         if decision.again.as_deref() == Some(job.id.as_str()) {
             return Some(Became::Seen);
         }
-        if decision.trace.version == rules.version() && decision.trace.set == *rules.name() {
+        if decision.trace.hash == rules.hash() && decision.trace.set == *rules.name() {
             return Some(Became::Left("left_already"));
         }
         // A person moved it after the call, and a person's word is newer.

@@ -34,9 +34,10 @@ fn with(file: &str, text: &str) -> BTreeMap<String, String> {
 async fn publish(app: &TestApp, files: &BTreeMap<String, String>, waiting: &str) -> Value {
     let path = format!("/api/rules/{SET}/draft");
     let before = app.get(&path).await["revision"].as_u64();
-    let body = json!({"files": files, "revision": before});
+    let in_use = app.get(&format!("/api/rules/{SET}")).await;
+    let body = json!({"files": files, "revision": before, "based_on": in_use["version"]});
     let draft = app.send("PUT", &path, Some(&body)).await;
-    let wish = json!({"revision": draft["revision"], "note": "a test", "waiting": waiting});
+    let wish = json!({"revision": draft["revision"], "note": "a test", "waiting": waiting, "without_cases": true});
     let published = app.post(&format!("/api/rules/{SET}/publish"), wish).await;
     assert_eq!(published.status, 201, "{published:?}");
     published.body
@@ -91,7 +92,7 @@ async fn leads_that_a_failed_rule_parked_go_on_when_it_is_mended() {
     );
     assert_eq!(still["counts"]["decided"], 0);
 
-    let back = json!({"note": "it fails on long talks"});
+    let back = json!({"from": 1, "note": "it fails on long talks"});
     assert_eq!(app.post(&format!("/api/rules/{SET}/rollback"), back).await.status, 200);
     let counted = job(&app, "reapply", true).await;
     assert_eq!(
@@ -230,5 +231,67 @@ async fn two_messages_for_one_job_decide_each_lead_once() {
         (&done["state"], &done["counts"]["decided"]),
         (&json!("done"), &json!(8)),
         "{done}"
+    );
+}
+
+#[tokio::test]
+async fn every_campaign_and_every_line_of_its_queue_is_looked_through() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    // Before and behind `default` in the alphabet, one without leads, one with many parts.
+    for (id, shards) in [("aaa", 1), ("bbb", 16), ("zzz", 3)] {
+        let campaign =
+            json!({"id": id, "name": id, "open_intake": true, "max_concurrent_calls": 100, "shards": shards});
+        assert_eq!(app.post("/campaigns", campaign).await.status, 201);
+        assert_eq!(app.post(&format!("/campaigns/{id}/start"), json!({})).await.status, 200);
+    }
+    let (mut leads, mut ended) = (0, 0);
+    for (campaign, count) in [("default", 7), ("bbb", 40), ("zzz", 13)] {
+        for n in 0..count {
+            let phone = format!(
+                "+1212{:03}{:04}",
+                550 + campaign.len() + usize::from(campaign == "zzz"),
+                100 + n
+            );
+            let lead = json!({"phone": phone, "campaign_id": campaign});
+            assert_eq!(app.post("/api/leads", lead).await.status, 201);
+            leads += 1;
+        }
+        for _ in 0..20 {
+            app.settle().await;
+            let calls = app.calls().await;
+            if calls.len() == leads {
+                break;
+            }
+            for call in &calls[ended..] {
+                app.ends(
+                    call,
+                    json!({"metadata": {"attempt_id": call["attempt_id"], "campaign_id": campaign}}),
+                )
+                .await;
+            }
+            ended = calls.len();
+            app.advance(TimeDelta::minutes(1)).await;
+        }
+        for call in &app.calls().await[ended..] {
+            app.ends(
+                call,
+                json!({"metadata": {"attempt_id": call["attempt_id"], "campaign_id": campaign}}),
+            )
+            .await;
+            ended += 1;
+        }
+    }
+    publish(&app, &with("redial_interval.rhai", "in_minutes(90)\n"), "keep").await;
+    let counted = job(&app, "replan", true).await;
+    let looked_at: u64 = counted["counts"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(name, n)| (name == "decided" || name.starts_with("left_")).then(|| n.as_u64().unwrap()))
+        .sum();
+    assert_eq!(
+        (looked_at, &counted["done"]),
+        (leads as u64, &json!(leads)),
+        "{counted}"
     );
 }

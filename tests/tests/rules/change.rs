@@ -47,12 +47,18 @@ impl<'a> Person<'a> {
         answer(request.json(body)).await
     }
 
-    async fn rules(&self, what: &str, body: Value) -> Answer {
+    /// The drafts here are without cases, unless it is said.
+    async fn rules(&self, what: &str, mut body: Value) -> Answer {
+        if what == "publish" && body["without_cases"].is_null() {
+            body["without_cases"] = json!(true);
+        }
         self.send("POST", &format!("/api/rules/{SET}/{what}"), &body).await
     }
 
+    /// Made from what is in use now.
     async fn draft(&self, files: &BTreeMap<String, String>, revision: Option<u64>) -> Answer {
-        let body = json!({"files": files, "revision": revision});
+        let in_use = self.app.get(&format!("/api/rules/{SET}")).await;
+        let body = json!({"files": files, "revision": revision, "based_on": in_use["version"]});
         self.send("PUT", &format!("/api/rules/{SET}/draft"), &body).await
     }
 }
@@ -62,7 +68,7 @@ async fn publish(who: &Person<'_>, files: &BTreeMap<String, String>, share: Opti
     let before = who.app.get(&format!("/api/rules/{SET}/draft")).await;
     let draft = who.draft(files, before["revision"].as_u64()).await;
     assert_eq!(draft.status, 200, "{draft:?}");
-    let wish = json!({"revision": draft["revision"], "note": "tried in a test", "share": share});
+    let wish = json!({"revision": draft["revision"], "note": "tried in a test", "share": share, "without_cases": true});
     who.rules("publish", wish).await
 }
 
@@ -105,11 +111,17 @@ async fn a_draft_is_checked_published_live_within_fifteen_seconds_and_rolled_bac
     assert_eq!(second["decision"]["line"], "stop_redial:1");
     assert_eq!(second["decision"]["hash"], published["hash"]);
 
-    let back = dana.rules("rollback", json!({"note": "too strict"})).await;
+    let back = dana.rules("rollback", json!({"from": 1, "note": "too strict"})).await;
     assert_eq!(
         (back.status, &back["version"], &back["previous"]),
-        (200, &json!(0), &json!(1)),
+        (200, &json!(0), &Value::Null),
         "{back:?}"
+    );
+    let twice = dana.rules("rollback", json!({"from": 1, "note": "again"})).await;
+    assert_eq!(
+        (twice.status, &twice["code"]),
+        (409, &json!("decides_no_more")),
+        "{twice:?}"
     );
     app.advance(TimeDelta::seconds(15)).await;
     let third = decision(&app, "+12125550103", talk("CALLBACK")).await;
@@ -202,6 +214,16 @@ async fn what_is_wrong_is_said_all_at_once_and_nothing_is_published() {
     );
     assert_eq!(failed["cases"]["failures"][0]["got"], "busy then in 2 min");
 
+    let draft = app.get(&format!("/api/rules/{SET}/draft")).await;
+    let left = dana.draft(&files(), draft["revision"].as_u64()).await;
+    let wish = json!({"revision": left["revision"], "note": "no cases", "without_cases": false});
+    let missing = dana.rules("publish", wish).await;
+    assert_eq!(
+        (missing.status, &missing["code"]),
+        (422, &json!("cases_missing")),
+        "{missing:?}"
+    );
+
     let same = publish(&dana, &files_with_cases(), None).await;
     assert_eq!(
         (same.status, &same["code"]),
@@ -268,7 +290,7 @@ async fn a_status_that_leads_hold_cannot_be_lost_forwards_or_backwards() {
         refused["statuses"][0],
         json!({"status": "line_busy", "leads": 1, "at_least": false})
     );
-    let refused = dana.rules("rollback", json!({"note": "back"})).await;
+    let refused = dana.rules("rollback", json!({"from": 1, "note": "back"})).await;
     assert_eq!(
         (refused.status, &refused["code"]),
         (409, &json!("statuses_in_use")),
@@ -387,7 +409,7 @@ async fn a_trial_grows_to_everybody_or_is_taken_back() {
     let dana = Person::new(&app, "dana", Role::Admin).await;
     assert_eq!(dana.rules("share", json!({"share": 20, "note": "x"})).await.status, 409);
     publish(&dana, &with("stop_redial.rhai", ONE_IS_ENOUGH), Some(10)).await;
-    let back = dana.rules("rollback", json!({"note": "not yet"})).await;
+    let back = dana.rules("rollback", json!({"from": 1, "note": "not yet"})).await;
     assert_eq!(
         (back.status, &back["version"], &back["rollout"]),
         (200, &json!(0), &Value::Null),
@@ -406,8 +428,10 @@ async fn a_trial_grows_to_everybody_or_is_taken_back() {
         (&json!(2), &json!(0), &Value::Null),
         "{all:?}"
     );
-    let to = dana.rules("rollback", json!({"to": 1, "note": "the other one"})).await;
-    assert_eq!((&to["version"], &to["previous"]), (&json!(1), &json!(2)), "{to:?}");
+    let to = dana
+        .rules("rollback", json!({"from": 2, "to": 1, "note": "the other one"}))
+        .await;
+    assert_eq!((&to["version"], &to["previous"]), (&json!(1), &json!(0)), "{to:?}");
 }
 
 #[tokio::test]

@@ -24,15 +24,16 @@ use redial_domain::{
     StopScope, next_step,
 };
 
-use difference::cut;
 pub use difference::{Change, Difference, ERRORS_MAX, LeadDifference, Row, Totals};
+use difference::{cut, scope_word};
 pub use past::{PastCall, rebuild};
 use plan::{Limited, Plan, lead_then, limits_then};
 
 use crate::{RuleError, RuleSet};
 
-/// Decisions of one lead that are shown one by one; a lead that is called for months differs in most of them alike.
-const CHANGES_MAX: usize = 10;
+/// Decisions of one lead that are shown one by one: five calls on each of 90 days. All of them are far less than a page of
+/// a job's results.
+const CHANGES_MAX: usize = 450;
 
 /// A replay that goes on.
 #[derive(Debug)]
@@ -200,6 +201,9 @@ impl Story {
 
     /// A call that would not have been placed: its outcome would not have happened.
     fn skip(&mut self, attempt: &Attempt, totals: &mut Totals) {
+        if let Some(scope) = attempt.decision.as_ref().and_then(|decision| decision.stop) {
+            *totals.stops_left_out.entry(scope_word(scope).to_owned()).or_default() += 1;
+        }
         if attempt.counted {
             self.skipped += 1;
             self.skipped_today.1 += 1;

@@ -53,6 +53,9 @@ pub struct Totals {
     pub stops_gained: BTreeMap<String, u64>,
     /// Stops that were made and would not be.
     pub stops_lost: BTreeMap<String, u64>,
+    /// Stops of calls that would not have been placed, or not at that time: nobody knows whether they would have come,
+    /// by how far they reached.
+    pub stops_left_out: BTreeMap<String, u64>,
     /// Next calls that would come sooner.
     pub sooner: u64,
     /// Next calls that would come later.
@@ -257,7 +260,7 @@ pub(super) fn cut(reason: &str) -> String {
     reason.chars().take(REASON_MAX).collect()
 }
 
-const fn scope_word(scope: StopScope) -> &'static str {
+pub(super) const fn scope_word(scope: StopScope) -> &'static str {
     match scope {
         StopScope::Lead => "lead",
         StopScope::Subject => "subject",
@@ -306,6 +309,7 @@ impl Totals {
         self.errors_total += other.errors_total;
         add_all(&mut self.stops_gained, &other.stops_gained);
         add_all(&mut self.stops_lost, &other.stops_lost);
+        add_all(&mut self.stops_left_out, &other.stops_left_out);
         add_all(&mut self.calls_fewer, &other.calls_fewer);
         add_all(&mut self.rows, &other.rows);
         for (text, n) in &other.errors {
@@ -324,6 +328,7 @@ impl Totals {
             ("decisions_changed", self.decisions_changed),
             ("stops_gained", self.stops_gained.values().sum()),
             ("stops_lost", self.stops_lost.values().sum()),
+            ("stops_left_out", self.stops_left_out.values().sum()),
             ("sooner", self.sooner),
             ("later", self.later),
             ("calls_fewer", self.calls_fewer.values().sum()),
