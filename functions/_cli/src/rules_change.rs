@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{Api, At},
     failure::Failure,
+    jobs::{tell as tell_job, wait},
     print,
     rules_folder::{Folder, note_based_on, plural, read},
     rules_words::{cell, list, problems},
@@ -48,9 +49,13 @@ pub(crate) struct Publish {
     /// Only for this share of the phones at first, in per cent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=99))]
     share: Option<u32>,
-    /// Decide again about the leads that wait; without it only new calls are decided by the new version
+    /// Decide again about the leads that wait; without it only new calls are decided by the new version. Without --yes it
+    /// only counts what that would change
     #[arg(long)]
     replan: bool,
+    /// With --replan: I have seen the counts
+    #[arg(long, requires = "replan")]
+    yes: bool,
     /// Although the version in use has cases and the folder has none
     #[arg(long)]
     without_cases: bool,
@@ -160,6 +165,15 @@ pub(crate) async fn draft(draft: Draft) -> Result<(), Failure> {
 pub(crate) async fn publish(publish: Publish) -> Result<(), Failure> {
     let api = publish.at.api()?;
     let folder = read(&publish.folder)?;
+    if publish.replan && !publish.yes {
+        let body = json!({"dry_run": true, "files": folder.files});
+        let made = api
+            .post(&["api", "rules", folder.name.as_str(), "replan"], &body)
+            .await?;
+        tell_job(&wait(&api, made["job"]["id"].as_str().unwrap_or_default()).await?);
+        print::line("nothing is published yet; to go on, say it again with --yes");
+        return Ok(());
+    }
     let saved = save(&api, &folder, publish.over, publish.based_on).await?;
     let body = json!({
         "revision": saved["revision"], "note": publish.note, "share": publish.share,

@@ -170,6 +170,14 @@ async fn a_change_goes_from_a_folder_to_what_is_in_use_and_back() {
         said.text
     );
     let said = desk
+        .rules(&["publish", text(&folder), "--note", "busy lines sooner", "--replan"])
+        .await;
+    assert!(
+        said.worked && said.text.contains("nothing is published yet"),
+        "{}",
+        said.text
+    );
+    let said = desk
         .rules(&["publish", text(&folder), "--note", "busy lines sooner", "--over", "3"])
         .await;
     assert!(

@@ -1,9 +1,12 @@
 //! `POST reapply` and `replan`: decide again about leads, by the rules in use, as a job.
 //!
 //! Reapply is for leads that a failed rule parked, once the rule is mended; replan is for leads that wait, after a
-//! change of the rules. With `dry_run` the job counts what would change and changes nothing.
+//! change of the rules. With `dry_run` the job counts what would change and changes nothing; then it may count by rules
+//! that are not in use yet, so that the counts are seen before anything is published.
 
 use redial_aws::jobs::{Job, JobKind, WhichLeads, send};
+use redial_aws::keys;
+use redial_aws::rule_store::{Files, pack_files};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::RuleSetName;
 use redial_rules::RuleSet;
@@ -12,28 +15,53 @@ use serde_json::json;
 
 use crate::jobs_api::shown;
 use crate::request::{Caller, unavailable};
-use crate::rules_draft::set_name;
+use crate::rules_draft::{limits, set_name};
+use crate::rules_examine::examine;
+use crate::rules_show::named_files;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     #[serde(default)]
     dry_run: bool,
+    /// Rules to count by instead of those in use: `draft`, or a version's number. Only with `dry_run`.
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    files: Option<Files>,
 }
 
 /// The job that decides again about waiting leads once a change of the rules is written.
 pub(crate) fn replan_job(caller: &Caller<'_>, set: &RuleSetName, epoch: u64) -> Job {
-    job(caller, set, WhichLeads::Waiting, epoch, false)
-}
-
-fn job(caller: &Caller<'_>, set: &RuleSetName, which: WhichLeads, epoch: u64, dry_run: bool) -> Job {
     let kind = JobKind::DecideAgain {
         set: set.clone(),
-        which,
+        which: WhichLeads::Waiting,
         epoch,
-        dry_run,
+        dry_run: false,
+        candidate: false,
     };
     Job::new(caller.app, &caller.actor, kind)
+}
+
+/// The rules that are to be tried, if there are any.
+async fn candidate(caller: &Caller<'_>, set: &RuleSetName, wanted: Wanted) -> Result<Option<Files>, Problem> {
+    let files = match (wanted.version, wanted.files) {
+        (None, None) => return Ok(None),
+        (_, Some(files)) => {
+            limits(&files)?;
+            files
+        }
+        (Some(which), None) => named_files(caller, set, &which).await?.1,
+    };
+    if wanted.dry_run {
+        return Ok(Some(files));
+    }
+    Err(Problem::new(
+        422,
+        "bad_field",
+        "failed to read `dry_run`: rules that are not in use can only be tried",
+        "send `dry_run` true, or publish them first",
+    ))
 }
 
 pub(crate) async fn start(caller: &Caller<'_>, set: &str, which: WhichLeads) -> Result<Answer, Problem> {
@@ -53,8 +81,28 @@ pub(crate) async fn start(caller: &Caller<'_>, set: &str, which: WhichLeads) -> 
             "list them with GET /api/rules",
         ));
     }
-    let epoch = active.map_or(0, |active| active.epoch);
-    let job = job(caller, &set, which, epoch, wanted.dry_run);
+    let dry_run = wanted.dry_run;
+    let candidate = candidate(caller, &set, wanted).await?;
+    if let Some(refusal) = candidate
+        .as_ref()
+        .and_then(|files| examine(&set, 1, files).refused_rules())
+    {
+        return Ok(refusal);
+    }
+    let kind = JobKind::DecideAgain {
+        set: set.clone(),
+        which,
+        epoch: active.map_or(0, |active| active.epoch),
+        dry_run,
+        candidate: candidate.is_some(),
+    };
+    let job = Job::new(app, &caller.actor, kind);
+    if let Some(packed) = candidate.as_ref().and_then(|files| pack_files(files).ok()) {
+        app.table
+            .put_job_item(keys::job_input(&job.id), &job, &packed, None)
+            .await
+            .map_err(|error| unavailable(&error))?;
+    }
     app.table.write(job.put()).await.map_err(|error| unavailable(&error))?;
     tracing::info!(job.id = %job.id, actor = %caller.actor.name, "{} asked for", job.kind.as_str());
     let mut answer = json!({"success": true, "job": shown(&job, app.clock.now())});

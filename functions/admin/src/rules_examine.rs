@@ -76,6 +76,11 @@ impl Examined {
         })
     }
 
+    /// The refusal, if they are no rules. Cases that fail are no reason not to try them.
+    pub(crate) fn refused_rules(&self) -> Option<Answer> {
+        if self.set.is_some() { None } else { self.refusal() }
+    }
+
     /// The refusal, if they are not good.
     pub(crate) fn refusal(&self) -> Option<Answer> {
         if self.is_good() {

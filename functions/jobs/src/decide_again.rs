@@ -17,6 +17,7 @@ use redial_aws::job_steps::JobStep;
 use redial_aws::jobs::{Job, WhichLeads};
 use redial_aws::keys;
 use redial_aws::leads::{Activity, phone_and_campaign};
+use redial_aws::rule_store::unpack_files;
 use redial_aws::rulebook::{RuleBook, RuleBookError};
 use redial_aws::table::{Key, TableError};
 use redial_domain::{
@@ -26,10 +27,13 @@ use redial_rules::RuleSet;
 use redial_rules::consequences::{Again, Case};
 use redial_rules::replay::PastCall;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::past_calls::read;
 use crate::run_job::StepError;
 
+/// Version of a candidate that is none yet.
+const NO_VERSION: u32 = 0;
 /// Leads of one step: each is three reads and a transaction, so a step takes seconds.
 const LEADS_PER_STEP: i32 = 50;
 /// Rounds against others who write the same phone at the same time.
@@ -82,6 +86,8 @@ pub(crate) struct Decider<'a> {
     app: &'a App,
     /// Its own: what an instance knew before the rules changed must not decide here.
     rules: RuleBook,
+    /// Rules that are only tried.
+    candidate: Option<Arc<RuleSet>>,
     campaigns: Vec<Campaign>,
     set: RuleSetName,
     which: WhichLeads,
@@ -91,23 +97,36 @@ pub(crate) struct Decider<'a> {
 }
 
 impl<'a> Decider<'a> {
+    /// Reads what all steps of an invocation need; `candidate` is the job that brings rules of its own.
     pub(crate) async fn start(
         app: &'a App,
         set: &RuleSetName,
         which: WhichLeads,
         epoch: u64,
-        dry_run: bool,
+        (dry_run, candidate): (bool, Option<&str>),
     ) -> Result<Self, StepError> {
+        let candidate = match candidate {
+            None => None,
+            Some(job) => {
+                let packed = app.table.job_item(&keys::job_input(job)).await?;
+                let files = unpack_files(&packed.unwrap_or_default())?;
+                let rules = RuleSet::from_files(set, NO_VERSION, &files)
+                    .map_err(|_| StepError::Permanent("the rules do not pass the check any more".to_owned()))?;
+                Some(Arc::new(rules))
+            }
+        };
         let mut campaigns = app.table.campaigns_with_rules(set).await?;
         campaigns.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(Self {
             app,
             rules: RuleBook::default(),
+            // INVARIANT: rules that nobody has published change nothing.
+            dry_run: dry_run || candidate.is_some(),
+            candidate,
             campaigns,
             set: set.clone(),
             which,
             epoch,
-            dry_run,
             settings: app.table.settings().await?.unwrap_or_default(),
         })
     }
@@ -262,10 +281,13 @@ impl<'a> Decider<'a> {
         let Some((before, is_last)) = self.attempt_to_decide(phone, &lead).await? else {
             return Ok(Round::Over(Became::Left("left_never_called")));
         };
-        let rules = match self.rules.for_phone(&app.table, &self.set, phone, now).await {
-            Ok(rules) => rules,
-            Err(RuleBookError::Table(error)) => return Err(error.into()),
-            Err(error) => return Err(StepError::Permanent(error.to_string())),
+        let rules = match &self.candidate {
+            Some(candidate) => Arc::clone(candidate),
+            None => match self.rules.for_phone(&app.table, &self.set, phone, now).await {
+                Ok(rules) => rules,
+                Err(RuleBookError::Table(error)) => return Err(error.into()),
+                Err(error) => return Err(StepError::Permanent(error.to_string())),
+            },
         };
         if let Some(left) = self.leave(job, &lead, &before, &rules) {
             return Ok(Round::Over(left));

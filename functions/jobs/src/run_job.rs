@@ -108,9 +108,13 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
             which,
             epoch,
             dry_run,
-        } => Decider::start(app, set, *which, *epoch, *dry_run)
-            .await
-            .map(Work::DecideAgain),
+            candidate,
+        } => {
+            let candidate = candidate.then_some(job.id.as_str());
+            Decider::start(app, set, *which, *epoch, (*dry_run, candidate))
+                .await
+                .map(Work::DecideAgain)
+        }
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

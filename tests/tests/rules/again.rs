@@ -148,6 +148,23 @@ async fn waiting_leads_follow_a_change_when_that_is_chosen_and_only_then() {
     live(&app).await;
     assert_eq!(next(&app.lead(&leads[0]).await.body), before, "new decisions only");
 
+    // The counts come first, by rules that nobody has published.
+    let tried = json!({"dry_run": true, "files": with("redial_interval.rhai", "in_minutes(90)\n")});
+    let made = app.post(&format!("/api/rules/{SET}/replan"), tried.clone()).await;
+    let counted = finished(&app, &made["job"]["id"]).await;
+    assert_eq!(
+        (&counted["counts"]["decided"], &counted["counts"]["later"]),
+        (&json!(4), &json!(4)),
+        "{counted}"
+    );
+    let mut for_real = tried;
+    for_real["dry_run"] = json!(false);
+    assert_eq!(
+        app.post(&format!("/api/rules/{SET}/replan"), for_real).await.status,
+        422
+    );
+    assert_eq!(next(&app.lead(&leads[0]).await.body), before, "nothing was changed");
+
     let replanned = publish(&app, &with("redial_interval.rhai", "in_minutes(90)\n"), "replan").await;
     let done = finished(&app, &replanned["job"]).await;
     assert_eq!(
@@ -186,6 +203,7 @@ async fn a_change_of_the_rules_ends_the_planning_of_the_change_before() {
             which: WhichLeads::Waiting,
             epoch: 0,
             dry_run: false,
+            candidate: false,
         },
     );
     instance.table.write(old.put()).await.unwrap();
@@ -213,6 +231,7 @@ async fn two_messages_for_one_job_decide_each_lead_once() {
         which: WhichLeads::Waiting,
         epoch,
         dry_run: false,
+        candidate: false,
     };
     let job = Job::new(&instance, &Actor::system(), kind);
     instance.table.write(job.put()).await.unwrap();
@@ -287,7 +306,8 @@ async fn every_campaign_and_every_line_of_its_queue_is_looked_through() {
         .as_object()
         .unwrap()
         .iter()
-        .filter_map(|(name, n)| (name == "decided" || name.starts_with("left_")).then(|| n.as_u64().unwrap()))
+        .filter(|(name, _)| *name == "decided" || name.starts_with("left_"))
+        .map(|(_, n)| n.as_u64().unwrap())
         .sum();
     assert_eq!(
         (looked_at, &counted["done"]),

@@ -62,6 +62,9 @@ pub enum JobKind {
         epoch: u64,
         /// Counts what would change, and changes nothing.
         dry_run: bool,
+        /// Counts by the rules in the job's input instead of those in use; only where nothing is changed.
+        #[serde(default)]
+        candidate: bool,
     },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]

@@ -146,4 +146,5 @@ fn every_example_of_the_readme_passes_the_check() {
         status.is_some() && scripts >= 3 && settings >= 5,
         "{scripts} {settings}"
     );
+    assert_eq!(promised, 4);
 }
