@@ -145,6 +145,7 @@ impl History {
             },
             next_at,
             stop: would.stop,
+            again: None,
         });
         self.status = would.status;
         // A tick later than planned, as calls are.
