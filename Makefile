@@ -8,8 +8,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 # `make sim SEEDS=500`, `make sim SEED=17 SCENARIO=outage`, `make sim PLANTED=all`; `list` names scenarios and defects.
-SEEDS ?= 20
-SIM_ARGS = $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
+SIM_ARGS = $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
 	$(if $(PLANTED),--planted $(PLANTED)) $(if $(TRACE),--trace)
 
 # `make fuzz TARGET=rules SECONDS=600`. What it finds stays in `target/fuzz`.
@@ -34,8 +33,7 @@ test: ## Run all tests
 	cargo test --workspace
 
 sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 | SEED=x, SCENARIO=name, PLANTED=all, TRACE=1)
-	cargo build --quiet --workspace --bin sim
-	target/debug/sim $(SIM_ARGS)
+	cargo run --quiet --workspace --bin sim -- $(SIM_ARGS)
 
 load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)

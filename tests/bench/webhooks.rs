@@ -107,13 +107,16 @@ pub(crate) async fn run(count: usize, at_once: usize, folder: &Path) -> Figures 
     let mut progress = Progress::of("webhooks answered", count);
     let answered = Arc::new(AtomicUsize::new(0));
     let begun = Instant::now();
-    let posting = tokio::spawn(post_all(Poster::new(&app), count, at_once, Arc::clone(&answered)));
-    while !posting.is_finished() {
-        tokio::time::sleep(LOOK_EVERY).await;
-        progress.at(answered.load(Ordering::Relaxed), "");
-    }
+    let mut posting = tokio::spawn(post_all(Poster::new(&app), count, at_once, Arc::clone(&answered)));
+    let posted = loop {
+        tokio::select! {
+            posted = &mut posting => break posted,
+            // Only to show how far it is.
+            () = tokio::time::sleep(LOOK_EVERY) => progress.at(answered.load(Ordering::Relaxed), ""),
+        }
+    };
     progress.end();
-    let Posted { mut waits, unexpected } = posting.await.unwrap_or_else(|error| panic!("{error}"));
+    let Posted { mut waits, unexpected } = posted.unwrap_or_else(|error| panic!("{error}"));
     let answered_after = begun.elapsed();
     app.running.settle().await.unwrap_or_else(|error| panic!("{error}"));
     let applied_after = begun.elapsed();

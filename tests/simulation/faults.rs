@@ -39,6 +39,8 @@ pub(crate) struct Faults {
     pub(crate) clock_wrong: u32,
     /// By how many at most, for those; five at least.
     pub(crate) clock_wrong_min: i64,
+    /// An instance's clock steps by minutes while it lives, between two of its requests.
+    pub(crate) clock_steps: u32,
     /// A scheduled run does not happen.
     pub(crate) schedule_lost: u32,
 
@@ -56,6 +58,8 @@ pub(crate) struct Faults {
     pub(crate) hangs: u32,
     /// The call is over and reported before the provider answers.
     pub(crate) webhook_first: u32,
+    /// A call goes one of the ways that are seldom: a sale, a transfer, a promise, a stop, a bad number, a network fault.
+    pub(crate) eventful: u32,
     /// A call rings minutes after it was accepted.
     pub(crate) rings_late: u32,
     /// Longest time in the provider's queue, for those.
@@ -98,6 +102,7 @@ impl Faults {
         skew_ms: 0,
         clock_wrong: 0,
         clock_wrong_min: 5,
+        clock_steps: 0,
         schedule_lost: 0,
         rate_limited: 0,
         refused: 0,
@@ -106,6 +111,7 @@ impl Faults {
         fails_after: 0,
         hangs: 0,
         webhook_first: 0,
+        eventful: 0,
         rings_late: 0,
         rings_late_s: 0,
         never_ends: 0,
@@ -136,6 +142,7 @@ impl Faults {
         skew_ms: 1_500,
         clock_wrong: 5,
         clock_wrong_min: 5,
+        clock_steps: 0,
         schedule_lost: 20,
         rate_limited: 15,
         refused: 10,
@@ -144,6 +151,7 @@ impl Faults {
         fails_after: 25,
         hangs: 15,
         webhook_first: 15,
+        eventful: 0,
         rings_late: 60,
         rings_late_s: 600,
         never_ends: 6,

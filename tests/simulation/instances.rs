@@ -2,6 +2,7 @@
 //! its last.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ use crate::phones::PhoneLine;
 use crate::wire::{QUEUES_URL, Wire};
 use crate::world::World;
 
-/// A doomed instance dies at one of its first requests, counted.
-const LAST_REQUEST_MAX: u64 = 40;
+/// A doomed instance dies at one of its first requests: a report takes about eight, a tick or a call some more.
+const LAST_REQUEST_MAX: u64 = 8;
 /// An instance is replaced after this many invocations: caches must not be what holds things together.
 const INVOCATIONS_MAX: u32 = 60;
 
@@ -65,9 +66,43 @@ impl Crash {
     }
 }
 
+/// How far an instance's clock is off, in milliseconds. It may step while the instance lives.
+#[derive(Debug, Default)]
+pub(crate) struct Off(AtomicI64);
+
+/// A clock that is this far off is wrong: what it says in minutes means nothing. The functions draw the same line.
+const WRONG: TimeDelta = TimeDelta::seconds(5);
+
+impl Off {
+    fn get(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Sets the clock back or ahead by minutes, or right again.
+    pub(crate) fn step(&self, world: &World, who: &str) {
+        let off = if self.get().abs() > WRONG {
+            TimeDelta::zero()
+        } else {
+            minutes_off(world)
+        };
+        self.0.store(off.num_milliseconds(), Ordering::Relaxed);
+        world.note(&format!(
+            "{who}: its clock steps, it is {} ms off",
+            off.num_milliseconds()
+        ));
+    }
+}
+
+fn minutes_off(world: &World) -> TimeDelta {
+    let dice = &world.dice.instances;
+    let minutes = dice.signed(5, world.faults().clock_wrong_min.max(5));
+    TimeDelta::minutes(if dice.happens(500) { minutes } else { -minutes })
+}
+
 struct Instance {
     function: Function,
     crash: Arc<Crash>,
+    off: Arc<Off>,
     name: String,
     invocations: u32,
 }
@@ -111,13 +146,26 @@ impl Instances {
 
 /// Invokes a function as Lambda does: on an instance that is free or a new one, for so long at most.
 pub(crate) async fn run(world: &Arc<World>, name: &'static str, event: Value) -> Result<Value, String> {
+    run_and_tell(world, name, event).await.0
+}
+
+/// As [`run`], and whether the instance's clock was wrong before or after.
+pub(crate) async fn run_and_tell(
+    world: &Arc<World>,
+    name: &'static str,
+    event: Value,
+) -> (Result<Value, String>, bool) {
     let faults = world.faults();
     let dice = &world.dice.instances;
     let cold = dice.happens(faults.cold_start);
     let mut instance = match world.instances.take(name).filter(|_| !cold) {
         Some(instance) => instance,
-        None => start(world, name)?,
+        None => match start(world, name) {
+            Ok(instance) => instance,
+            Err(error) => return (Err(error), false),
+        },
     };
+    let was_wrong = instance.off.get().abs() > WRONG;
     *instance.crash.left() = dice.happens(faults.crash).then(|| {
         let side = if dice.happens(500) {
             Dies::BeforeItsRequest
@@ -131,12 +179,12 @@ pub(crate) async fn run(world: &Arc<World>, name: &'static str, event: Value) ->
         biased;
         () = crash.dead.notified() => {
             world.note(&format!("{} crashed", instance.name));
-            return Err("crashed".to_owned());
+            return (Err("crashed".to_owned()), was_wrong || instance.off.get().abs() > WRONG);
         }
         outcome = invoke(&instance.function, event) => outcome,
         () = tokio::time::sleep(timeout(name)) => {
             world.note(&format!("{} timed out", instance.name));
-            return Err("timed out".to_owned());
+            return (Err("timed out".to_owned()), was_wrong || instance.off.get().abs() > WRONG);
         }
     };
     if let Err(error) = &outcome {
@@ -148,10 +196,11 @@ pub(crate) async fn run(world: &Arc<World>, name: &'static str, event: Value) ->
         }
     }
     instance.invocations += 1;
+    let is_wrong = was_wrong || instance.off.get().abs() > WRONG;
     if instance.invocations < INVOCATIONS_MAX {
         world.instances.give_back(name, instance);
     }
-    outcome
+    (outcome, is_wrong)
 }
 
 fn timeout(name: &str) -> Duration {
@@ -202,10 +251,10 @@ fn environment() -> Environment {
     )
 }
 
-/// An app over a wire, with a clock that is off by so much.
-pub(crate) fn app(world: &Arc<World>, wire: Wire, off: TimeDelta, n: u64) -> Result<App, String> {
-    let clock = world.clock.clone();
-    let clock = Clock::from_fn(move || clock.now() + off).held_against_the_tables();
+/// An app over a wire, with the clock of its instance.
+pub(crate) fn app(world: &Arc<World>, wire: Wire, n: u64) -> Result<App, String> {
+    let (clock, off) = (world.clock.clone(), Arc::clone(&wire.off));
+    let clock = Clock::from_fn(move || clock.now() + off.get()).held_against_the_tables();
     let ids = Ids::seeded(world.seed.wrapping_mul(1_000_003).wrapping_add(n));
     let mut app = App::with(environment(), config(wire), clock, ids).map_err(|error| error.to_string())?;
     app.metrics = world.metrics.clone();
@@ -227,17 +276,18 @@ fn start(world: &Arc<World>, name: &'static str) -> Result<Instance, String> {
     let dice = &world.dice.instances;
     let mut off = TimeDelta::milliseconds(dice.signed(-faults.skew_ms, faults.skew_ms));
     if dice.happens(faults.clock_wrong) {
-        let minutes = dice.signed(5, faults.clock_wrong_min.max(5));
-        off += TimeDelta::minutes(if dice.happens(500) { minutes } else { -minutes });
+        off += minutes_off(world);
     }
+    let of_clock = Arc::new(Off(AtomicI64::new(off.num_milliseconds())));
     let n = world.instances.number();
     let crash = Arc::new(Crash::default());
     let wire = Wire {
         world: Arc::clone(world),
         who: format!("{name}/{n}"),
         crash: Some(Arc::clone(&crash)),
+        off: Arc::clone(&of_clock),
     };
-    let app = app(world, wire, off, n)?;
+    let app = app(world, wire, n)?;
     let bland = BlandClient::over(Arc::new(PhoneLine {
         world: Arc::clone(world),
         who: format!("{name}/{n}"),
@@ -266,6 +316,7 @@ fn start(world: &Arc<World>, name: &'static str) -> Result<Instance, String> {
     Ok(Instance {
         function,
         crash,
+        off: of_clock,
         name: format!("{name}/{n}"),
         invocations: 0,
     })

@@ -72,6 +72,13 @@ impl People {
         Err(format!("{method} {path}: {last}"))
     }
 
+    /// How many leads the API counts in which state.
+    pub(crate) async fn queue_status(&self) -> Value {
+        self.ask("GET", &format!("{QUEUE}/status"), &json!({}))
+            .await
+            .unwrap_or_default()
+    }
+
     /// Makes a campaign as planned, and starts it.
     pub(crate) async fn set_up(&self, plan: &CampaignPlan) -> Result<(), String> {
         let mut body = plan.body();
@@ -114,7 +121,7 @@ impl People {
 
     /// Switches something on again; from the first try on it may be called.
     pub(crate) async fn go_on(&self, path: &str, of: &str) {
-        self.world.judge.released(of);
+        self.world.judge.released(of, self.world.now());
         let _ = self.ask("POST", path, &json!({})).await;
     }
 
@@ -158,6 +165,25 @@ pub(crate) async fn fill(people: &People, count: u64) -> Vec<String> {
     for n in 0..count {
         let plan = &plans[usize::try_from(n).unwrap_or(0) % plans.len()];
         ids.extend(people.add(&phone(n), plan.id).await);
+    }
+    ids
+}
+
+/// So many leads come at the same time when a file is loaded.
+const AT_ONCE: usize = 6;
+
+/// As [`fill`], several at the same time: each may take a slot that the others have seen free.
+pub(crate) async fn fill_at_once(people: &People, count: u64) -> Vec<String> {
+    let plans = people.world.plans().to_vec();
+    let numbers: Vec<u64> = (0..count).collect();
+    let mut ids = Vec::new();
+    for some in numbers.chunks(AT_ONCE) {
+        let added = some.iter().map(|n| {
+            let plan = &plans[usize::try_from(*n).unwrap_or(0) / AT_ONCE % plans.len()];
+            let phone = phone(*n);
+            async move { people.add(&phone, plan.id).await }
+        });
+        ids.extend(futures::future::join_all(added).await.into_iter().flatten());
     }
     ids
 }
@@ -233,6 +259,15 @@ pub(crate) async fn switch_all_day(people: &People, leads: &[String]) {
             people.go_on(&format!("{path}/resume"), &format!("lead:{lead}")).await;
             continue;
         }
+        if dice.happens(300) {
+            let plans = people.world.plans();
+            let of = plans[usize::try_from(dice.between(0, plans.len() as u64 - 1)).unwrap_or(0)].id;
+            let campaign = format!("campaign:{of}");
+            people.stop(&format!("/campaigns/{of}/pause"), &campaign).await;
+            people.pause_s(30, 240).await;
+            people.go_on(&format!("/campaigns/{of}/start"), &campaign).await;
+            continue;
+        }
         let (off, on) = if dice.happens(500) {
             ("disable", "enable")
         } else {
@@ -276,6 +311,7 @@ impl People {
             }
             self.world
                 .note(&format!("people put {moved} dead letters back to {}", queue.name));
+            self.world.judge.saw_dead_letters(moved);
         }
     }
 }

@@ -42,10 +42,22 @@ impl Placed {
         self.ends_at > self.rings_at && !matches!(self.outcome, CallOutcome::BadNumber | CallOutcome::NetworkFailed)
     }
 
+    /// Whether the network ever says how it ended.
+    pub(crate) fn is_told(&self) -> bool {
+        !self.endless || self.stopped
+    }
+
+    /// The time at which the person asked to be called, if that is how it went.
+    pub(crate) fn asked_for(&self) -> Option<DateTime<Utc>> {
+        let details = self.call.details(self.call.ended_at?);
+        let at = details["variables"]["callback_requested_at"].as_str()?;
+        Some(DateTime::parse_from_rfc3339(at).ok()?.to_utc())
+    }
+
     /// As the network tells about it.
     pub(crate) fn told(&self) -> Call {
         let mut call = self.call.clone();
-        if self.endless && !self.stopped {
+        if !self.is_told() {
             call.ended_at = None;
         }
         call
@@ -59,7 +71,6 @@ pub(crate) struct Delivered {
     pub(crate) phone: String,
     pub(crate) attempt: String,
     pub(crate) body: String,
-    pub(crate) at: DateTime<Utc>,
 }
 
 /// The network.
@@ -69,11 +80,47 @@ pub(crate) struct PhoneNetwork {
     delivered: Mutex<Vec<Delivered>>,
     /// Nobody is there until then.
     down_until: Mutex<Option<DateTime<Utc>>>,
-    /// All calls go this way.
-    pub(crate) only: Mutex<Option<CallOutcome>>,
+    /// What the functions proved to have been refused: nothing was placed.
+    refused: Mutex<Vec<Refused>>,
+    /// Two calls in five go this way.
+    often: Option<CallOutcome>,
 }
 
+/// A try that the network refused, with an answer that proves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Refused {
+    pub(crate) phone: String,
+    pub(crate) attempt: String,
+}
+
+/// Of a thousand calls, how many go the way that a planted defect needs.
+const OFTEN: u32 = 400;
+/// The ways that are seldom.
+const SELDOM: [CallOutcome; 8] = [
+    CallOutcome::Sale,
+    CallOutcome::TransferredThenSale,
+    CallOutcome::Transferred,
+    CallOutcome::Callback,
+    CallOutcome::Dnc,
+    CallOutcome::DncInSecondDelivery,
+    CallOutcome::BadNumber,
+    CallOutcome::NetworkFailed,
+];
+
 impl PhoneNetwork {
+    /// A network where two calls in five go one way, if one is given.
+    pub(crate) fn new(often: Option<CallOutcome>) -> Self {
+        Self {
+            often,
+            ..Self::default()
+        }
+    }
+
+    /// Every try that was refused.
+    pub(crate) fn refused(&self) -> Vec<Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn calls_mut(&self) -> MutexGuard<'_, Vec<Placed>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,16 +133,6 @@ impl PhoneNetwork {
     /// A look at every call so far.
     pub(crate) fn with_calls<T>(&self, look: impl FnOnce(&[Placed]) -> T) -> T {
         look(&self.calls_mut())
-    }
-
-    /// When a webhook was taken in which a person asked not to be called.
-    pub(crate) fn said_stop(&self, phone: &str) -> Option<DateTime<Utc>> {
-        self.delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .find(|delivered| delivered.phone == phone && says_stop(&delivered.body))
-            .map(|delivered| delivered.at)
     }
 
     /// Every webhook that was taken.
@@ -129,11 +166,6 @@ impl PhoneNetwork {
             .find(|placed| placed.call.call_id == id)
             .cloned()
     }
-}
-
-/// Words of the network's own in which a person asks for a stop.
-fn says_stop(body: &str) -> bool {
-    body.contains("\"disposition_tag\":\"DNC\"") || body.contains("take me off your list")
 }
 
 /// The way of one instance's client to the network.
@@ -211,6 +243,9 @@ impl PhoneLine {
         }
         if dice.happens(faults.refused) {
             says("400");
+            let attempt = body["metadata"]["attempt_id"].as_str().unwrap_or_default().to_owned();
+            let mut refused = world.phones.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            refused.push(Refused { phone, attempt });
             return Ok(error(400, "Invalid parameters"));
         }
         if dice.happens(faults.fails_before) {
@@ -343,8 +378,12 @@ fn accept(world: &Arc<World>, phone: &str, body: &Value, at_once: bool) -> Strin
     let n = world.phones.calls_mut().len() + 1;
     let id = format!("c-{:x}-{n}", world.seed);
     let call_dice = CallDice::new(world.seed, &id);
-    let only = *world.phones.only.lock().unwrap_or_else(PoisonError::into_inner);
-    let outcome = only.unwrap_or_else(|| call_dice.outcome());
+    let often = world.phones.often.filter(|_| dice.happens(OFTEN));
+    let seldom = dice.happens(faults.eventful).then(|| {
+        let which = usize::try_from(dice.between(0, SELDOM.len() as u64 - 1)).unwrap_or(0);
+        SELDOM[which]
+    });
+    let outcome = often.or(seldom).unwrap_or_else(|| call_dice.outcome());
     let timing = Timing::of(outcome, &call_dice);
     let seconds = |s: u64| TimeDelta::seconds(i64::try_from(s).unwrap_or(0));
     let waits = if dice.happens(faults.rings_late) {

@@ -1,18 +1,30 @@
 //! What a world's campaigns were told, as the judge knows it: written down here once and sent to the API, never read
-//! back from the system that is judged.
+//! back from the system that is judged. `calendar` says what follows from it.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
+
+use crate::dice::Dice;
+
+/// Weekdays as the API names them, from Monday on.
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// Where plans may be moved to: a zone whose hours are not whole, and one in which the hours of a New York morning run
+/// past midnight.
+const ELSEWHERE: [Tz; 2] = [chrono_tz::Asia::Kolkata, chrono_tz::Asia::Singapore];
 
 /// One campaign.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CampaignPlan {
     pub(crate) id: &'static str,
     pub(crate) zone: Tz,
-    /// Local hours, every day of the week.
+    /// Local minutes after midnight. A closing that is not after the opening is on the next day.
     pub(crate) opens: u32,
     pub(crate) closes: u32,
+    /// Weekdays on which it opens, from Monday on.
+    pub(crate) days: [bool; 7],
+    /// A date on which nothing is called.
+    pub(crate) blackout: Option<NaiveDate>,
     pub(crate) per_day: usize,
     pub(crate) total: Option<usize>,
     pub(crate) at_once: usize,
@@ -20,13 +32,20 @@ pub(crate) struct CampaignPlan {
     pub(crate) intervals_min: &'static [u32],
 }
 
+/// Minutes after midnight.
+pub(crate) const fn hours(hours: u32) -> u32 {
+    hours * 60
+}
+
 impl CampaignPlan {
     /// Waits of minutes, so that a lead gets through its day within an hour or two.
     pub(crate) const BASE: Self = Self {
         id: "default",
         zone: chrono_tz::America::New_York,
-        opens: 10,
-        closes: 13,
+        opens: hours(10),
+        closes: hours(13),
+        days: [true; 7],
+        blackout: None,
         per_day: 5,
         total: None,
         at_once: 4,
@@ -34,15 +53,58 @@ impl CampaignPlan {
         intervals_min: &[2, 4, 8, 15],
     };
 
+    /// The same campaign with other hours and days, as the dice say: every second one stays as it is written. The day on
+    /// which the world begins stays a calling day, and its hours stay about where they are.
+    pub(crate) fn varied(mut self, dice: &Dice, begins: DateTime<Utc>) -> Self {
+        // Hours that run past midnight may have begun on the day before.
+        let first = self.date(begins - TimeDelta::hours(3));
+        if dice.happens(500) {
+            match dice.between(0, 2) {
+                0 => {
+                    let five = |most| u32::try_from(dice.between(1, most)).unwrap_or(1) * 5;
+                    (self.opens, self.closes) = (self.opens + five(4), self.closes - five(3));
+                }
+                n => self.move_to(ELSEWHERE[usize::from(n == 2)], first),
+            }
+        }
+        let first = self.date(begins - TimeDelta::hours(3));
+        if dice.happens(250) {
+            let next = first.weekday().succ().num_days_from_monday() as usize;
+            self.days[next] = false;
+        } else if dice.happens(250) {
+            self.blackout = self.date(begins).checked_add_days(Days::new(1));
+        }
+        self
+    }
+
+    /// The same hours of one date, told by another zone's clocks.
+    fn move_to(&mut self, zone: Tz, date: NaiveDate) {
+        let there = |minutes: u32| {
+            let local = date.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(i64::from(minutes));
+            let at = local.and_local_timezone(self.zone).earliest()?.with_timezone(&zone);
+            Some(at.hour() * 60 + at.minute())
+        };
+        if let (Some(opens), Some(closes)) = (there(self.opens), there(self.closes)) {
+            (self.zone, self.opens, self.closes) = (zone, opens, closes);
+        }
+    }
+
     /// The body that tells the API.
     pub(crate) fn body(&self) -> Value {
+        let days: Vec<&str> = WEEKDAYS
+            .iter()
+            .zip(self.days)
+            .filter(|(_, opens)| *opens)
+            .map(|(day, _)| *day)
+            .collect();
         json!({
             "name": self.id,
             "open_intake": true,
             "timezone": self.zone.name(),
-            "calling_hours_start": self.opens,
-            "calling_hours_end": self.closes,
-            "calling_days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+            "calling_hours_start": clock(self.opens),
+            "calling_hours_end": clock(self.closes),
+            "calling_days": days,
+            "blackout_dates": self.blackout.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "attempts_per_day_max": self.per_day,
             "max_attempts_per_lead": self.total,
             "max_concurrent_calls": self.at_once,
@@ -57,72 +119,20 @@ impl CampaignPlan {
         at.with_timezone(&self.zone).date_naive()
     }
 
-    fn instant(&self, date: NaiveDate, hour: u32) -> Option<DateTime<Utc>> {
-        let (date, hour) = if hour == 24 {
-            (date.succ_opt()?, 0)
-        } else {
-            (date, hour)
-        };
-        let local = date.and_time(NaiveTime::from_hms_opt(hour, 0, 0)?);
-        // An hour that a clock change leaves out begins when the clock has changed.
-        (0..=3)
-            .find_map(|skip| {
-                self.zone
-                    .from_local_datetime(&(local + TimeDelta::hours(skip)))
-                    .earliest()
-            })
-            .map(|at| at.to_utc())
-    }
-
-    /// Whether calls may ring: by the instants at which that day's hours begin and end, counted from the zone's table.
-    pub(crate) fn is_open(&self, at: DateTime<Utc>) -> bool {
-        let date = self.date(at);
-        match (self.instant(date, self.opens), self.instant(date, self.closes)) {
-            (Some(from), Some(to)) => from <= at && at < to,
-            _ => false,
-        }
-    }
-
-    /// The next opening at or after an instant.
-    pub(crate) fn next_opening(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut date = self.date(at);
-        for _ in 0..3 {
-            if let Some(opening) = self.instant(date, self.opens).filter(|opening| *opening >= at) {
-                return Some(opening);
-            }
-            date = date.succ_opt()?;
-        }
-        None
+    /// Hours and days, for people.
+    pub(crate) fn told(&self) -> String {
+        let days: String = self.days.iter().map(|opens| if *opens { 'x' } else { '-' }).collect();
+        let blackout = self.blackout.map(|date| format!(" but {date}")).unwrap_or_default();
+        format!(
+            "{} to {} in {} on {days}{blackout}",
+            clock(self.opens),
+            clock(self.closes),
+            self.zone
+        )
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
-    }
-
-    #[test]
-    fn hours_are_local_on_both_sides_of_a_clock_change() {
-        let plan = CampaignPlan::BASE;
-        for (instant, open) in [
-            // Winter: 10:00 is 15:00 UTC. Summer, from 14 March 2027: 14:00 UTC.
-            ("2026-11-23T14:59:59Z", false),
-            ("2026-11-23T15:00:00Z", true),
-            ("2026-11-23T17:59:59Z", true),
-            ("2026-11-23T18:00:00Z", false),
-            ("2027-03-13T14:30:00Z", false),
-            ("2027-03-14T14:30:00Z", true),
-            ("2027-11-06T14:30:00Z", true),
-            ("2027-11-07T14:30:00Z", false),
-        ] {
-            assert_eq!(plan.is_open(at(instant)), open, "{instant}");
-        }
-        assert_eq!(
-            plan.next_opening(at("2027-03-13T20:00:00Z")),
-            Some(at("2027-03-14T14:00:00Z"))
-        );
-    }
+/// `HH:MM`.
+fn clock(minutes: u32) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }

@@ -43,6 +43,28 @@ pub(crate) enum Planted {
     SlotLeaks,
     /// Instances trust their clocks.
     ClockTrusted,
+    /// A sale is not understood as one.
+    SaleNotHeard,
+    /// That a number does not exist is not understood.
+    BadNumberNotHeard,
+    /// The time that a person asked for is not seen.
+    CallbackForgotten,
+    /// The hold after a transfer is written beside the ledger's.
+    HoldNotWritten,
+    /// Every wait between calls is nothing.
+    LadderIgnored,
+    /// The day after the first is taken for one without calls.
+    DayLost,
+    /// A try that was refused counts as a call.
+    RefusedCounted,
+    /// The calls of a phone are counted for each subject.
+    CapPerSubject,
+    /// There is no cap for the day.
+    DayCapIgnored,
+    /// There is no cap for a lead's life.
+    TotalCapIgnored,
+    /// A lead stays in its first column of the board.
+    BoardNotMoved,
 }
 
 /// What to do with a request.
@@ -50,141 +72,6 @@ pub(crate) enum Verdict {
     Send(Value),
     Pretend(Answered),
 }
-
-/// A defect, the invariant that it breaks, and the scenario in which it is looked for.
-pub(crate) struct Plant {
-    pub(crate) defect: Planted,
-    pub(crate) name: &'static str,
-    /// Any of these is the finding.
-    pub(crate) breaks: &'static [&'static str],
-    pub(crate) scenario: &'static str,
-    /// It is found within this many seeds, whichever is the first.
-    pub(crate) seeds: u64,
-    /// A seed that finds it, where the tests begin to look.
-    pub(crate) known: u64,
-}
-
-const fn plant(
-    defect: Planted,
-    name: &'static str,
-    breaks: &'static [&'static str],
-    scenario: &'static str,
-    seeds: u64,
-    known: u64,
-) -> Plant {
-    Plant {
-        defect,
-        name,
-        breaks,
-        scenario,
-        seeds,
-        known,
-    }
-}
-
-/// All defects.
-pub(crate) const ALL: [Plant; 16] = [
-    plant(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone", 8, 2),
-    plant(
-        Planted::LostAtOneLook,
-        "lost-at-one-look",
-        &["one_call", "concurrency"],
-        "ambiguous",
-        8,
-        2,
-    ),
-    plant(Planted::HoursIgnored, "hours-ignored", &["windows"], "bad-day", 4, 1),
-    plant(
-        Planted::StartsNotCounted,
-        "starts-not-counted",
-        &["caps"],
-        "one-phone",
-        4,
-        2,
-    ),
-    plant(
-        Planted::StopNotWritten,
-        "stop-not-written",
-        &["stops"],
-        "one-phone",
-        8,
-        3,
-    ),
-    plant(Planted::SwitchesCached, "switches-cached", &["stops"], "pause", 4, 2),
-    plant(
-        Planted::LadderNotRead,
-        "ladder-not-read",
-        &["no_lost_lead"],
-        "opening",
-        4,
-        1,
-    ),
-    plant(
-        Planted::CountedTwice,
-        "counted-twice",
-        &["counted_once"],
-        "duplicates",
-        4,
-        1,
-    ),
-    plant(
-        Planted::EnrichmentDropped,
-        "enrichment-dropped",
-        &["counted_once", "books"],
-        "duplicates",
-        8,
-        2,
-    ),
-    plant(
-        Planted::AnsweredBeforeStored,
-        "answered-before-stored",
-        &["books", "no_lost_lead"],
-        "duplicates",
-        4,
-        2,
-    ),
-    plant(
-        Planted::ClaimUnbounded,
-        "claim-unbounded",
-        &["concurrency"],
-        "opening",
-        8,
-        4,
-    ),
-    plant(
-        Planted::LeaseFreedUnasked,
-        "lease-freed-unasked",
-        &["concurrency"],
-        "opening",
-        8,
-        1,
-    ),
-    plant(
-        Planted::ActivityDropped,
-        "activity-dropped",
-        &["explained"],
-        "pause",
-        4,
-        1,
-    ),
-    plant(Planted::OneHotItem, "one-hot-item", &["heat"], "opening", 4, 1),
-    plant(
-        Planted::SlotLeaks,
-        "slot-leaks",
-        &["end", "no_lost_lead"],
-        "opening",
-        4,
-        1,
-    ),
-    plant(
-        Planted::ClockTrusted,
-        "clock-trusted",
-        &["windows", "caps", "one_call"],
-        "wrong-clocks",
-        8,
-        6,
-    ),
-];
 
 fn pk(of: &Value) -> &str {
     of["pk"]["S"].as_str().unwrap_or_default()
@@ -240,6 +127,13 @@ impl Planted {
                     }
                 }
             }
+            Self::HoldNotWritten if operation == "TransactWriteItems" => {
+                for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
+                    if let Some(name) = one.pointer_mut("/Update/ExpressionAttributeNames/#hold_until") {
+                        *name = json!("hold_beside");
+                    }
+                }
+            }
             Self::LadderNotRead
                 if operation == "Query"
                     && request["ExpressionAttributeValues"][":hash"]["S"]
@@ -280,6 +174,26 @@ impl Planted {
                     if let Some(copy) = pk(key).strip_prefix("GATE#all#").map(str::to_owned) {
                         key["pk"]["S"] = json!(format!("GATE#all#{}", copy.replace(|_| true, "0")));
                     }
+                }
+            }
+            Self::CapPerSubject if dialer && ledger && updates(&request, "#inflight = :f") => {
+                if let Some(starts) = request["ExpressionAttributeValues"][":s"]["L"].as_array_mut() {
+                    let subject =
+                        |start: &Value| start["S"].as_str().and_then(|s| Some(s.split_once('/')?.1.to_owned()));
+                    let newest = starts.last().and_then(subject);
+                    starts.retain(|start| subject(start) == newest);
+                }
+            }
+            Self::BoardNotMoved if operation == "TransactWriteItems" && who.starts_with("outcomes") => {
+                for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
+                    let Some(place) = one.pointer_mut("/Update/ExpressionAttributeValues/:v_b_pk/S") else {
+                        continue;
+                    };
+                    let list = place
+                        .as_str()
+                        .and_then(|place| place.split('#').next())
+                        .unwrap_or_default();
+                    *place = json!(format!("{list}#new#0"));
                 }
             }
             Self::SlotLeaks if operation == "UpdateItem" && updates(&request, "REMOVE #t.#p") => {
@@ -337,6 +251,19 @@ impl Planted {
                 item["window"]["M"]["start"] = json!({"S": "00:00"});
                 item["window"]["M"]["end"] = json!({"S": "24:00"});
             }
+            Self::LadderIgnored if pk(item) == "CAMPAIGNS" => {
+                item["intervals_min"] = json!({"L": [{"N": "0"}]});
+            }
+            Self::DayLost if pk(item) == "CAMPAIGNS" => {
+                // The second day of the scenario in which it is planted.
+                item["window"]["M"]["blackout_dates"] = json!({"L": [{"S": "2026-11-24"}]});
+            }
+            Self::DayCapIgnored if pk(item) == "CAMPAIGNS" => {
+                item["attempts_per_day_max"] = json!({"N": "24"});
+            }
+            Self::TotalCapIgnored if pk(item) == "CAMPAIGNS" => {
+                item["attempts_total_max"] = json!({"NULL": true});
+            }
             Self::StartsNotCounted if ledger && item["starts"].is_object() => {
                 item["starts"] = json!({"L": []});
             }
@@ -357,6 +284,23 @@ impl Planted {
             }
             _ => {}
         }
+    }
+
+    /// Changes the text of a message on its way into a queue.
+    pub(crate) fn message(self, who: &str, body: String) -> String {
+        let words: &[(&str, &str)] = match self {
+            Self::SaleNotHeard => &[("\"SALE\"", "\"FOLLOW_UP\""), ("\\\"SALE\\\"", "\\\"FOLLOW_UP\\\"")],
+            Self::BadNumberNotHeard => &[
+                ("number you dialed is not found", "call failed"),
+                ("\"bad_number\"", "\"network\""),
+            ],
+            Self::CallbackForgotten => &[("callback_requested_at", "callback_forgotten_at")],
+            Self::RefusedCounted if who.starts_with("dialer") => {
+                &[("\"may_have_rung\":false", "\"may_have_rung\":true")]
+            }
+            _ => &[],
+        };
+        words.iter().fold(body, |body, (said, heard)| body.replace(said, heard))
     }
 
     /// Whether a message is answered as sent and dropped.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::Arguments;
-use crate::planted::{self, Plant, Planted};
+use crate::plants::{self, Plant};
 use crate::scenarios::{self, Scenario};
 use crate::world::{self, Ended};
 
@@ -19,7 +19,7 @@ use crate::world::{self, Ended};
 pub(crate) struct Job {
     pub(crate) scenario: &'static Scenario,
     pub(crate) seed: u64,
-    pub(crate) planted: Option<Planted>,
+    pub(crate) planted: Option<&'static Plant>,
 }
 
 /// What became of it.
@@ -61,9 +61,31 @@ pub(crate) fn jobs(of: &[&'static Scenario], from: u64, count: u64) -> Vec<Job> 
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match arguments.planted.as_deref() {
-        Some(name) if arguments.seed.is_none() => hunt(arguments, name),
-        _ => search(arguments),
+    if arguments.seeds == Some(0) || arguments.jobs == Some(0) {
+        eprintln!("failed to begin: no seed or no job is no run; leave --seeds and --jobs out or give 1 and more");
+        return ExitCode::FAILURE;
+    }
+    let scenario = match arguments.scenario.as_deref() {
+        None => None,
+        Some(name) => match scenarios::by_name(name) {
+            Some(scenario) => Some(scenario),
+            None => return list_scenarios(name),
+        },
+    };
+    let Some(name) = arguments.planted.as_deref() else {
+        return search(arguments, scenario, None);
+    };
+    match (plants::by_name(name), name) {
+        (None, "all") if arguments.seed.is_none() && scenario.is_none() => hunt(arguments),
+        (None, "all") => {
+            eprintln!(
+                "failed to begin: `all` takes each defect's own scenario and seeds; name one for --seed or --scenario"
+            );
+            ExitCode::FAILURE
+        }
+        (None, _) => list_plants(name),
+        // One defect with a seed, a scenario or a number of seeds: as without it, and what is found is shown.
+        (Some(plant), _) => search(arguments, scenario.or(scenarios::by_name(plant.scenario)), Some(plant)),
     }
 }
 
@@ -73,33 +95,28 @@ fn cores(arguments: &Arguments) -> usize {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
-fn search(arguments: &Arguments) -> ExitCode {
-    let chosen: Vec<&'static Scenario> = match arguments.scenario.as_deref() {
-        None => scenarios::ALL.iter().collect(),
-        Some(name) => match scenarios::by_name(name) {
-            Some(scenario) => vec![scenario],
-            None => return list_scenarios(name),
-        },
-    };
-    let jobs: Vec<Job> = match arguments.seed {
-        Some(seed) => jobs(&chosen, seed, chosen.len() as u64)
+/// Seeds of a run that does not say how many.
+const SEEDS: u64 = 20;
+
+fn search(arguments: &Arguments, scenario: Option<&'static Scenario>, plant: Option<&'static Plant>) -> ExitCode {
+    let chosen: Vec<&'static Scenario> = scenario.map_or_else(|| scenarios::ALL.iter().collect(), |one| vec![one]);
+    let first = |otherwise: fn() -> u64| arguments.from.unwrap_or_else(otherwise);
+    let jobs: Vec<Job> = match (arguments.seed, plant) {
+        (Some(seed), _) => jobs(&chosen, seed, chosen.len() as u64)
             .into_iter()
             .map(|job| Job { seed, ..job })
             .collect(),
-        None => jobs(&chosen, arguments.from.unwrap_or_else(new_seed), arguments.seeds),
+        (None, None) => jobs(&chosen, first(new_seed), arguments.seeds.unwrap_or(SEEDS)),
+        (None, Some(_)) => jobs(&chosen, first(|| 1), arguments.seeds.unwrap_or(plants::SEEDS_MAX)),
     };
-    let planted = arguments
-        .planted
-        .as_deref()
-        .and_then(|name| PLANTS.iter().find(|plant| plant.name == name))
-        .map(|plant| plant.defect);
-    let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { planted, ..job }).collect();
+    let jobs: Vec<Job> = jobs.into_iter().map(|job| Job { planted: plant, ..job }).collect();
     println!("{} worlds over {} scenarios", jobs.len(), chosen.len());
     let began = Instant::now();
     let progress = Progress::new(jobs.len());
     let all = run_all(&jobs, cores(arguments), |done| {
         progress.step(done);
-        true
+        // One finding is what a planted defect is for.
+        plant.is_none() || done.ended.as_ref().is_ok_and(|ended| ended.finding.is_none())
     });
     progress.end();
     let mut failed = 0;
@@ -152,8 +169,12 @@ fn new_seed() -> u64 {
 /// Prints a finding, if there is one.
 fn explain(job: &Job, ended: &Ended) -> bool {
     let Some(finding) = &ended.finding else { return false };
+    let planted = job
+        .planted
+        .map(|plant| format!(" PLANTED={}", plant.name))
+        .unwrap_or_default();
     println!(
-        "\n{} seed {}: {} broken at {}\n  {}\n\n{}\nrepeat it with\n  make sim SEED={} SCENARIO={}\n",
+        "\n{} seed {}: {} broken at {}\n  {}\n\n{}\nrepeat it with\n  make sim SEED={} SCENARIO={}{planted}\n",
         job.scenario.name,
         job.seed,
         finding.invariant,
@@ -181,13 +202,13 @@ fn list_scenarios(name: &str) -> ExitCode {
 }
 
 /// Whether a planted defect was found, and where.
-pub(crate) fn find(plant: &'static Plant, from: u64, at_once: usize) -> Option<(u64, String)> {
+pub(crate) fn find(plant: &'static Plant, from: u64, seeds: u64, at_once: usize) -> Option<(u64, String)> {
     let scenario = scenarios::by_name(plant.scenario)?;
-    let jobs: Vec<Job> = (0..plant.seeds)
+    let jobs: Vec<Job> = (0..seeds)
         .map(|n| Job {
             scenario,
             seed: from + n,
-            planted: Some(plant.defect),
+            planted: Some(plant),
         })
         .collect();
     let found = |done: &Done| {
@@ -202,49 +223,54 @@ pub(crate) fn find(plant: &'static Plant, from: u64, at_once: usize) -> Option<(
         .find_map(|done| found(done).map(|finding| (done.job.seed, format!("{}: {}", finding.invariant, finding.what))))
 }
 
-fn hunt(arguments: &Arguments, name: &str) -> ExitCode {
-    let chosen: Vec<&'static Plant> = PLANTS
-        .iter()
-        .filter(|plant| name == "all" || plant.name == name)
-        .collect();
-    if chosen.is_empty() {
-        if name != "list" {
-            eprintln!("no planted defect is called `{name}`; these are:");
-        }
-        for plant in &PLANTS {
-            println!(
-                "  {:24} breaks {} in {}, seed {} for one",
-                plant.name,
-                plant.breaks.join(" or "),
-                plant.scenario,
-                plant.known
-            );
-        }
-        return if name == "list" {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        };
+fn list_plants(name: &str) -> ExitCode {
+    if name != "list" {
+        eprintln!("no planted defect is called `{name}`; these are, and `all`:");
     }
+    for plant in &plants::ALL {
+        println!(
+            "  {:24} breaks {} in {}",
+            plant.name,
+            plant.breaks.join(" or "),
+            plant.scenario
+        );
+    }
+    if name == "list" {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Every planted defect, each in the first seeds of its own scenario.
+fn hunt(arguments: &Arguments) -> ExitCode {
     let began = Instant::now();
-    let mut missed = 0;
-    for plant in &chosen {
-        let from = arguments.from.unwrap_or(1);
-        match find(plant, from, cores(arguments)) {
-            Some((seed, what)) => println!("found   {:24} seed {seed}: {what}", plant.name),
-            None => {
-                missed += 1;
-                println!(
-                    "MISSED  {:24} in {} seeds of {}",
-                    plant.name, plant.seeds, plant.scenario
-                );
-            }
+    let (next, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let seeds = arguments.seeds.unwrap_or(plants::SEEDS_MAX);
+    std::thread::scope(|scope| {
+        for _ in 0..cores(arguments) {
+            scope.spawn(|| {
+                while let Some(plant) = plants::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // Seed after seed: the first that finds it is the one that is told.
+                    match find(plant, arguments.from.unwrap_or(1), seeds, 1) {
+                        Some((seed, what)) => println!(
+                            "found   {:24} {what}\n        make sim SEED={seed} SCENARIO={} PLANTED={}",
+                            plant.name, plant.scenario, plant.name
+                        ),
+                        None => {
+                            missed.fetch_add(1, Ordering::Relaxed);
+                            println!("MISSED  {:24} in {seeds} seeds of {}", plant.name, plant.scenario);
+                        }
+                    }
+                }
+            });
         }
-    }
+    });
+    let missed = missed.into_inner();
     println!(
         "{} of {} planted defects found, {} s",
-        chosen.len() - missed,
-        chosen.len(),
+        plants::ALL.len() - missed,
+        plants::ALL.len(),
         began.elapsed().as_secs()
     );
     if missed == 0 {
@@ -253,8 +279,6 @@ fn hunt(arguments: &Arguments, name: &str) -> ExitCode {
         ExitCode::FAILURE
     }
 }
-
-static PLANTS: [Plant; planted::ALL.len()] = planted::ALL;
 
 /// One line that says how far it is; only where somebody looks.
 struct Progress {

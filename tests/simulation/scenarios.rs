@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::faults::Faults;
 use crate::people::{self, People};
-use crate::plan::CampaignPlan;
+use crate::plan::{CampaignPlan, hours};
 use crate::world::Deployed;
 
 /// What people and providers do during a day.
@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     /// RFC 3339, UTC.
     start: &'static str,
     minutes: i64,
+    /// Messages must become dead letters in it, else it shows nothing.
+    pub(crate) has_dead_letters: bool,
     pub(crate) script: Script,
 }
 
@@ -50,8 +52,8 @@ const TWO: [CampaignPlan; 2] = [
     CampaignPlan {
         id: "phoenix",
         zone: chrono_tz::America::Phoenix,
-        opens: 8,
-        closes: 11,
+        opens: hours(8),
+        closes: hours(11),
         per_day: 4,
         total: Some(6),
         at_once: 3,
@@ -74,9 +76,27 @@ const THREE: [CampaignPlan; 3] = [
         id: "roof",
         subject: "roof",
         zone: chrono_tz::America::Chicago,
-        opens: 9,
-        closes: 12,
+        opens: hours(9),
+        closes: hours(12),
         at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
+/// A phone gets three calls a day from both together, a lead three in its life.
+const CAPPED: [CampaignPlan; 2] = [
+    CampaignPlan {
+        per_day: 3,
+        total: Some(3),
+        intervals_min: &[2, 3],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "solar",
+        subject: "solar",
+        per_day: 3,
+        total: Some(3),
+        intervals_min: &[2, 3],
         ..CampaignPlan::BASE
     },
 ];
@@ -88,7 +108,7 @@ macro_rules! script {
 }
 
 /// All days.
-pub(crate) static ALL: [Scenario; 13] = [
+pub(crate) static ALL: [Scenario; 15] = [
     Scenario {
         name: "bad-day",
         about: "two campaigns in two zones, people at work, everything goes wrong now and then",
@@ -96,8 +116,9 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &TWO,
         start: BEFORE_CLOSING,
         minutes: OVER_NIGHT_MIN,
+        has_dead_letters: false,
         script: script!(|people| {
-            let leads = people::fill(&people, 24).await;
+            let leads = people::fill_at_once(&people, 24).await;
             people::potter_about(&people, &leads, 500).await;
         }),
     },
@@ -112,6 +133,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 70,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 60).await;
         }),
@@ -130,6 +152,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 100,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 20).await;
         }),
@@ -147,6 +170,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 110,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
             people.pause_s(1_200, 1_800).await;
@@ -161,6 +185,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 110,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
             people.pause_s(600, 1_200).await;
@@ -180,6 +205,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 100,
+        has_dead_letters: true,
         script: script!(|people| {
             people.dead_letters_after(3);
             people::fill(&people, 12).await;
@@ -207,6 +233,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &TWO,
         start: BEFORE_OPENING,
         minutes: 90,
+        has_dead_letters: false,
         script: script!(|people| {
             let leads = people::fill(&people, 16).await;
             people::switch_all_day(&people, &leads).await;
@@ -219,6 +246,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 80,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
             people.pause_s(600, 900).await;
@@ -244,6 +272,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &THREE,
         start: BEFORE_OPENING,
         minutes: 100,
+        has_dead_letters: false,
         script: script!(|people| {
             for n in 0..6 {
                 for plan in people.world.plans().to_vec() {
@@ -264,16 +293,18 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &ONE,
         start: BEFORE_OPENING,
         minutes: 80,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
         }),
     },
     Scenario {
         name: "wrong-clocks",
-        about: "two in five clocks are five to forty minutes off, over a closing and an opening",
+        about: "two in five clocks are five to forty minutes off or step while they run, over a closing and an opening",
         faults: Faults {
             clock_wrong: 400,
             clock_wrong_min: 40,
+            clock_steps: 4,
             cold_start: 150,
             rings_late: 0,
             ..Faults::BAD_DAY
@@ -281,6 +312,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         campaigns: &TWO,
         start: BEFORE_CLOSING,
         minutes: OVER_NIGHT_MIN,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
         }),
@@ -293,6 +325,7 @@ pub(crate) static ALL: [Scenario; 13] = [
         // Saturday 12:10 in New York; clocks change on Sunday, 14 March 2027.
         start: "2027-03-13T17:10:00Z",
         minutes: OVER_NIGHT_MIN - 60,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
         }),
@@ -305,8 +338,53 @@ pub(crate) static ALL: [Scenario; 13] = [
         // Saturday 12:10 in New York; clocks change on Sunday, 7 November 2027.
         start: "2027-11-06T16:10:00Z",
         minutes: OVER_NIGHT_MIN + 60,
+        has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
+        }),
+    },
+    Scenario {
+        name: "talks",
+        about: "half of the calls sell, transfer, promise, stop or reach nobody ever; on to the times that were promised",
+        faults: Faults {
+            eventful: 500,
+            refused: 60,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &THREE,
+        start: BEFORE_OPENING,
+        // Until Tuesday 17:30 UTC: the first times that people ask for are 16:00 and 17:00.
+        minutes: 26 * 60 + 40,
+        has_dead_letters: false,
+        script: script!(|people| {
+            for n in 0..30 {
+                let plans = people.world.plans().to_vec();
+                people
+                    .add(&people::phone(n), plans[usize::try_from(n % 3).unwrap_or(0)].id)
+                    .await;
+                if n % 3 == 0 {
+                    people.add(&people::phone(n), plans[2].id).await;
+                }
+            }
+        }),
+    },
+    Scenario {
+        name: "caps",
+        about: "few calls a day and few in all, two campaigns for the same phones, and the day after",
+        faults: Faults {
+            eventful: 0,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &CAPPED,
+        start: BEFORE_OPENING,
+        minutes: 26 * 60,
+        has_dead_letters: false,
+        script: script!(|people| {
+            for n in 0..10 {
+                for plan in people.world.plans().to_vec() {
+                    people.add(&people::phone(n), plan.id).await;
+                }
+            }
         }),
     },
 ];

@@ -60,7 +60,6 @@ async fn deliver(world: &Arc<World>, placed: &Placed, body: &str) {
                 phone: placed.call.phone.clone(),
                 attempt: placed.attempt.clone(),
                 body: body.to_owned(),
-                at: world.now(),
             };
             world.phones.was_delivered(delivered);
             return;
@@ -82,8 +81,10 @@ async fn post(world: &Arc<World>, body: &str, signature: &str) -> u16 {
         "isBase64Encoded": false,
         "body": body,
     });
-    match instances::run(world, "webhook", event).await {
-        Ok(answer) => u16::try_from(answer["statusCode"].as_u64().unwrap_or(0)).unwrap_or(0),
-        Err(_) => 502,
-    }
+    let Ok(answer) = instances::run(world, "webhook", event).await else {
+        return 502;
+    };
+    let status = answer["statusCode"].as_u64().unwrap_or(0);
+    world.evidence.webhook(status);
+    u16::try_from(status).unwrap_or(0)
 }

@@ -17,7 +17,7 @@ use redial_local::create::TABLE_NAME;
 use redial_local::queue_protocol;
 use serde_json::{Value, json};
 
-use crate::instances::{Crash, Dies};
+use crate::instances::{Crash, Dies, Off};
 use crate::planted::{Planted, Verdict};
 use crate::table_engine::{Answered, touched};
 use crate::trace::phones_in;
@@ -39,6 +39,8 @@ pub(crate) struct Wire {
     pub(crate) who: String,
     /// Nobody dies on a wire without one, and nothing goes wrong on it.
     pub(crate) crash: Option<Arc<Crash>>,
+    /// The clock of the instance.
+    pub(crate) off: Arc<Off>,
 }
 
 impl std::fmt::Debug for Wire {
@@ -66,6 +68,9 @@ impl Wire {
         let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
         let (service, operation) = target.split_once('.').unwrap_or_default();
         self.way().await;
+        if self.crash.is_some() && self.world.dice.instances.happens(self.world.faults().clock_steps) {
+            self.off.step(&self.world, &self.who);
+        }
         self.may_die(Dies::BeforeItsRequest).await;
         let answered = match service {
             "DynamoDB_20120810" => self.table(operation, body).await?,
@@ -182,7 +187,7 @@ impl Wire {
             "BatchGetItem" if dice.happens(faults.unprocessed) => unprocessed(world, request),
             _ => world.table.execute(operation, request, now, late),
         };
-        if operation != "GetItem" || self.world.verbose {
+        if operation != "GetItem" {
             world.note(&format!(
                 "{} {operation} {}: {}",
                 self.who,
@@ -208,7 +213,11 @@ impl Wire {
         let mut request = request.clone();
         for entry in request["Entries"].as_array_mut().into_iter().flatten() {
             if let Some(body) = entry["MessageBody"].as_str() {
-                entry["MessageBody"] = json!(world.written(body));
+                let body = world.written(body);
+                entry["MessageBody"] = json!(match world.planted {
+                    Some(planted) => planted.message(&self.who, body),
+                    None => body,
+                });
             }
         }
         if operation.starts_with("Send") && world.planted.is_some_and(|planted| planted.drops_message(&self.who)) {

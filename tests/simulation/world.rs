@@ -15,14 +15,17 @@ use redial_local::virtual_clock::VirtualClock;
 use redial_local::{create, functions};
 use serde_json::{Value, json};
 
+use crate::calendar::Calendar;
 use crate::dice::Dice;
+use crate::evidence::Evidence;
 use crate::faults::Faults;
-use crate::instances::{self, Instances};
+use crate::instances::{self, Instances, Off};
 use crate::judge::{Finding, Judge};
 use crate::people::{self, People};
 use crate::phones::PhoneNetwork;
 use crate::plan::CampaignPlan;
 use crate::planted::Planted;
+use crate::plants::Plant;
 use crate::scenarios::Scenario;
 use crate::table_engine::TableEngine;
 use crate::trace::Trace;
@@ -51,7 +54,6 @@ pub(crate) struct AllDice {
 /// A world.
 pub(crate) struct World {
     pub(crate) seed: u64,
-    pub(crate) verbose: bool,
     pub(crate) planted: Option<Planted>,
     pub(crate) clock: VirtualClock,
     pub(crate) dice: AllDice,
@@ -61,8 +63,11 @@ pub(crate) struct World {
     pub(crate) phones: PhoneNetwork,
     pub(crate) instances: Instances,
     pub(crate) metrics: Metrics,
+    pub(crate) evidence: Evidence,
     pub(crate) judge: Judge,
     plans: Vec<CampaignPlan>,
+    calendars: Vec<Calendar>,
+    clocks_differ: TimeDelta,
     faults: Mutex<Faults>,
     deployed: Mutex<Deployed>,
 }
@@ -91,13 +96,27 @@ pub(crate) struct Ended {
 }
 
 impl World {
-    fn new(scenario: &Scenario, seed: u64, planted: Option<Planted>) -> Result<Arc<Self>, String> {
+    fn new(scenario: &Scenario, seed: u64, plant: Option<&Plant>) -> Result<Arc<Self>, String> {
         let clock = VirtualClock::simulated(scenario.start());
         let dice = |part| Dice::new(seed, part);
+        let of_plans = dice("plans");
+        // A planted defect has its hours as they are written, so that its occasion comes.
+        let varies = plant.is_none();
+        let plans: Vec<CampaignPlan> = scenario
+            .campaigns
+            .iter()
+            .map(|plan| {
+                if varies {
+                    plan.varied(&of_plans, scenario.start())
+                } else {
+                    *plan
+                }
+            })
+            .collect();
+        let calendars = plans.iter().map(|plan| Calendar::new(plan, scenario.start())).collect();
         Ok(Arc::new(Self {
             seed,
-            verbose: false,
-            planted,
+            planted: plant.map(|plant| plant.defect),
             queues: QueueEngine::in_memory(clock.clone()).map_err(|error| error.to_string())?,
             clock,
             dice: AllDice {
@@ -109,11 +128,18 @@ impl World {
             },
             trace: Trace::default(),
             table: TableEngine::new()?,
-            phones: PhoneNetwork::default(),
+            phones: PhoneNetwork::new(plant.and_then(|plant| plant.often)),
             instances: Instances::default(),
             metrics: Metrics::default(),
+            evidence: Evidence::default(),
             judge: Judge::default(),
-            plans: scenario.campaigns.to_vec(),
+            plans,
+            calendars,
+            clocks_differ: if scenario.faults.clock_wrong + scenario.faults.clock_steps > 0 {
+                TimeDelta::minutes(scenario.faults.clock_wrong_min)
+            } else {
+                TimeDelta::zero()
+            },
             faults: Mutex::new(Faults::NONE),
             deployed: Mutex::default(),
         }))
@@ -173,9 +199,20 @@ impl World {
         event
     }
 
+    /// How far the clocks of instances may be off.
+    pub(crate) fn clocks_differ(&self) -> TimeDelta {
+        self.clocks_differ
+    }
+
     /// A campaign as it was planned.
     pub(crate) fn plan(&self, id: &str) -> Option<&CampaignPlan> {
         self.plans.iter().find(|plan| plan.id == id)
+    }
+
+    /// When a campaign may call, as the judge reckons.
+    pub(crate) fn calendar(&self, id: &str) -> Option<&Calendar> {
+        let at = self.plans.iter().position(|plan| plan.id == id)?;
+        self.calendars.get(at)
     }
 
     /// All campaigns.
@@ -198,9 +235,9 @@ impl World {
 
     fn is_day(&self, at: DateTime<Utc>) -> bool {
         let margin = TimeDelta::minutes(20);
-        self.plans
+        self.calendars
             .iter()
-            .any(|plan| plan.is_open(at) || plan.is_open(at - margin) || plan.is_open(at + margin))
+            .any(|calendar| [at, at - margin, at + margin].iter().any(|at| calendar.is_open(*at)))
     }
 }
 
@@ -208,21 +245,22 @@ impl World {
 ///
 /// # Errors
 /// When the world could not be made; that is no finding.
-pub(crate) fn run(scenario: &Scenario, seed: u64, planted: Option<Planted>) -> Result<Ended, String> {
+pub(crate) fn run(scenario: &Scenario, seed: u64, plant: Option<&Plant>) -> Result<Ended, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .map_err(|error| error.to_string())?;
-    runtime.block_on(live(scenario, seed, planted))
+    runtime.block_on(live(scenario, seed, plant))
 }
 
-async fn live(scenario: &Scenario, seed: u64, planted: Option<Planted>) -> Result<Ended, String> {
-    let world = World::new(scenario, seed, planted)?;
+async fn live(scenario: &Scenario, seed: u64, plant: Option<&Plant>) -> Result<Ended, String> {
+    let world = World::new(scenario, seed, plant)?;
     let calm_wire = Wire {
         world: Arc::clone(&world),
         who: "setup".to_owned(),
         crash: None,
+        off: Arc::new(Off::default()),
     };
     let config = instances::config(calm_wire.clone());
     let failed = |error: create::CreateError| error.to_string();
@@ -232,22 +270,30 @@ async fn live(scenario: &Scenario, seed: u64, planted: Option<Planted>) -> Resul
     create::queues(&aws_sdk_sqs::Client::new(&config))
         .await
         .map_err(failed)?;
-    let app = instances::app(&world, calm_wire, TimeDelta::zero(), 0)?;
+    let app = instances::app(&world, calm_wire, 0)?;
     redial_aws::setup::ensure_defaults(&app)
         .await
         .map_err(|error| error.to_string())?;
     let people = People::hire(&world, &app).await?;
-    for plan in scenario.campaigns {
+    for plan in world.plans() {
+        world.note(&format!("campaign {}: {}", plan.id, plan.told()));
         people.set_up(plan).await?;
     }
     sources(&world, &config);
     schedules(&world);
 
-    world.set_faults(scenario.faults);
+    let mut faults = scenario.faults;
+    if let Some(plant) = plant {
+        (plant.aim)(&mut faults);
+    }
+    world.set_faults(faults);
     let script = tokio::spawn((scenario.script)(people.clone()));
     world.pass_until(scenario.end()).await;
     script.abort();
     finish(&world, &people).await;
+    if scenario.has_dead_letters && world.judge.first().is_none() {
+        world.judge.must_have_seen_dead_letters(&world);
+    }
     let finding = world.judge.first();
     let timeline = finding
         .as_ref()
@@ -273,13 +319,13 @@ async fn finish(world: &Arc<World>, people: &People) {
     people.put_dead_letters_back();
     people::everything_on(people).await;
     let calm_from = world
-        .plans()
+        .calendars
         .iter()
-        .filter_map(|plan| {
-            if plan.is_open(world.now()) {
+        .filter_map(|calendar| {
+            if calendar.is_open(world.now()) {
                 Some(world.now())
             } else {
-                plan.next_opening(world.now())
+                calendar.next_opening(world.now())
             }
         })
         .max()
@@ -289,8 +335,11 @@ async fn finish(world: &Arc<World>, people: &People) {
     people::everything_off(people).await;
     world.pass_until(world.now() + DRAIN).await;
     if world.judge.first().is_none() {
+        let status = people.queue_status().await;
+        // Asked in between two ticks, judged in between two ticks.
+        world.pass_until(world.now() + TimeDelta::seconds(30)).await;
         world.judge.look(world);
-        world.judge.end(world);
+        world.judge.end(world, &status);
     }
 }
 
@@ -303,7 +352,12 @@ fn sources(world: &Arc<World>, config: &aws_config::SdkConfig) {
         let function = functions::function(move |event| {
             let world = Arc::clone(&of_function);
             async move {
-                let answer = instances::run(&world, name, world.read(event)).await?;
+                let event = world.read(event);
+                let (answer, clock_is_wrong) = instances::run_and_tell(&world, name, event.clone()).await;
+                if name == "outcomes" {
+                    note_handled(&world, &event, answer.as_ref().ok(), clock_is_wrong);
+                }
+                let answer = answer?;
                 if world.dice.instances.happens(world.faults().redelivered) {
                     world.note(&format!("{name}: done, and yet it comes again"));
                     return Err("its answer was lost".to_owned());
@@ -323,6 +377,24 @@ fn sources(world: &Arc<World>, config: &aws_config::SdkConfig) {
             activity: activity.clone(),
         };
         tokio::spawn(source.run());
+    }
+}
+
+/// Notes what the outcomes function had done with when it answered.
+fn note_handled(world: &World, event: &Value, answer: Option<&Value>, clock_is_wrong: bool) {
+    let records = event["Records"].as_array().map_or(&[][..], Vec::as_slice);
+    if answer.is_some() {
+        world.evidence.answered(records.len());
+    }
+    for record in records {
+        let failed = answer.is_none_or(|answer| {
+            let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
+            failures
+                .map(|one| &one["itemIdentifier"])
+                .any(|id| *id == record["messageId"])
+        });
+        let body = record["body"].as_str().unwrap_or_default();
+        world.evidence.handled(body, !failed, clock_is_wrong, world.now());
     }
 }
 

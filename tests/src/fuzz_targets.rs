@@ -119,8 +119,8 @@ fn assert_answered(answer: &Answer) {
     }
 }
 
-/// A body without the right signature never reaches a parser: whether a parser could read it or not, the answer is 401,
-/// and nothing is queued. With the right one the parser decides.
+/// Whether a parser could read a body or not, without the right signature the answer is 401, and nothing is queued. With
+/// the right one the parser decides. That no parser sees it before is seen from the sources, in `tidy.rs`.
 pub fn signature(body: &[u8]) {
     let right = bland::sign(SECRET.as_bytes(), body);
     let (half, changed) = right.split_at(right.len() / 2);

@@ -166,7 +166,7 @@ fn any_webhook_is_taken_and_can_be_applied_or_is_refused() {
 }
 
 #[test]
-fn what_is_not_signed_reaches_no_parser() {
+fn what_is_not_signed_is_refused_and_not_queued() {
     let mut inputs = corpus("signature");
     inputs.extend(files("payloads"));
     println!("{}", hold("signature", inputs, Vec::new(), &words::WEBHOOKS));

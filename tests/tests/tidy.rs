@@ -184,6 +184,38 @@ fn words_of_providers_stay_in_telephony() {
 }
 
 #[test]
+fn a_webhook_is_verified_before_anything_reads_it() {
+    let reads = ["parse", "slim", "from_slice", "from_str", "from_reader", "from_value"];
+    let mut early = Vec::new();
+    let mut late = 0;
+    for source in rust().filter(|source| source.is_in("functions/webhook/src/")) {
+        // The event around a request is Lambda's own: nobody outside writes it.
+        let envelope = "let request: Request = serde_json::from_value(event)?;";
+        let code = source.code().replace(envelope, "");
+        for function in code.split("fn ").skip(1) {
+            let Some(first) = reads.iter().filter_map(|word| function.find(word)).min() else {
+                continue;
+            };
+            // The last refusal of what nobody signed stands before the first look.
+            if function.rfind("unauthorized(").is_some_and(|refused| refused < first) {
+                late += 1;
+            } else {
+                early.push(format!(
+                    "{}: {}",
+                    source.path,
+                    function.lines().next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    none("these read what is not verified yet", early);
+    assert!(
+        late > 0,
+        "nothing reads a webhook; then this test looks for the wrong words"
+    );
+}
+
+#[test]
 fn rules_are_the_same_for_every_provider() {
     let rules = sources()
         .into_iter()

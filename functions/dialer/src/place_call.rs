@@ -457,7 +457,8 @@ impl Dialer {
         let moved = Lead {
             version: lead.version + 1,
             updated_at: now,
-            next_at: Some(*until),
+            // Never sooner than the ladder or a promise says.
+            next_at: lead.next_at.max(Some(*until)),
             reason: Some(reason.code().to_owned()),
             state: if daily { LeadState::DailyMaxReached } else { lead.state },
             ..lead.clone()

@@ -285,12 +285,14 @@ impl Applier {
         let mut event = round.delivery.event.clone();
         let now = self.app.clock.now();
         event.call_id = event.call_id.or_else(|| inflight.call_id.clone());
-        // A provider's clock, or an old payload, cannot end a call before it began or after we heard of it.
-        event.facts.ended_at = event
-            .facts
-            .ended_at
-            .filter(|end| (inflight.reserved_at..=round.received_at).contains(end))
-            .or(Some(round.received_at.min(now)));
+        // A provider's clock, or an old payload, cannot end a call before it began or after now. Nor was it heard of before it
+        // began: then the clock of the instance that received it was wrong.
+        let since_reserved = inflight.reserved_at..=now;
+        event.facts.ended_at = [event.facts.ended_at, Some(round.received_at)]
+            .into_iter()
+            .flatten()
+            .find(|at| since_reserved.contains(at))
+            .or(Some(now));
         let end = if event.facts.outcome == Outcome::Lost {
             AttemptEnd::Lost
         } else {

@@ -212,11 +212,13 @@ async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> R
                 reason,
                 WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. }
             );
-            moved.next_at = Some(if operators {
+            let until = if operators {
                 (*until).min(now + OPERATOR_SLEEP)
             } else {
                 *until
-            });
+            };
+            // The index may have shown an older time: a call that ended since has set a later one, which stands.
+            moved.next_at = moved.next_at.max(Some(until));
             moved.reason = Some(reason.code().to_owned());
             if matches!(reason, WaitReason::DailyCap { .. }) && moved.state == LeadState::Pending {
                 moved.state = LeadState::DailyMaxReached;

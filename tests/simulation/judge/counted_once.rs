@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use redial_local::phone_outcomes::CallOutcome;
 use serde_json::Value;
 
 use super::{Items, text};
@@ -80,6 +81,28 @@ pub(super) fn end(world: &World, items: &Items) {
                 world.judge.found(NAME, now, what, phone);
             }
             Some(_) => {}
+        }
+    }
+    // What never rang is not counted, if anybody could know: a refusal may be forgotten with the instance that got it.
+    let bad_numbers = world
+        .phones
+        .calls()
+        .into_iter()
+        .filter(|placed| placed.outcome == CallOutcome::BadNumber);
+    let never_rang = bad_numbers.map(|placed| (placed.attempt, placed.call.phone)).chain(
+        world
+            .phones
+            .refused()
+            .into_iter()
+            .map(|refused| (refused.attempt, refused.phone)),
+    );
+    for (id, phone) in never_rang {
+        let counted = items.attempts.iter().any(|attempt| {
+            text(attempt, "id") == id && attempt["counted"] == true && text(attempt, "outcome") != "lost"
+        });
+        if counted {
+            let what = format!("{phone}: attempt {id} never rang and is counted");
+            world.judge.found(NAME, now, what, &phone);
         }
     }
     for lead in &items.leads {

@@ -12,6 +12,8 @@ mod heat;
 mod no_lost_lead;
 mod one_call;
 mod stops;
+mod sums;
+mod waits;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub(crate) struct Judge(Mutex<Seen>);
 struct Seen {
     findings: Vec<Finding>,
     promises: Vec<Promise>,
+    resumed: BTreeMap<String, DateTime<Utc>>,
+    dead_letters: u64,
     ranks: counted_once::Ranks,
 }
 
@@ -71,9 +75,30 @@ impl Judge {
         self.seen().promises.push(promise);
     }
 
-    /// From now on a promise does not hold any more.
-    pub(crate) fn released(&self, of: &str) {
-        self.seen().promises.retain(|promise| promise.of != of);
+    /// From now on a promise does not hold any more, and a lead that a person resumed may be called at once.
+    pub(crate) fn released(&self, of: &str, now: DateTime<Utc>) {
+        let mut seen = self.seen();
+        seen.promises.retain(|promise| promise.of != of);
+        if let Some(lead) = of.strip_prefix("lead:") {
+            seen.resumed.insert(lead.to_owned(), now);
+        }
+    }
+
+    /// Somebody put dead letters back.
+    pub(crate) fn saw_dead_letters(&self, count: u64) {
+        self.seen().dead_letters += count;
+    }
+
+    /// A world that is about dead letters and has none shows nothing.
+    pub(crate) fn must_have_seen_dead_letters(&self, world: &World) {
+        if self.seen().dead_letters == 0 {
+            self.found(
+                "scenario",
+                world.now(),
+                "no message became a dead letter".to_owned(),
+                "dlq",
+            );
+        }
     }
 
     /// The network accepted a call.
@@ -83,8 +108,14 @@ impl Judge {
             caps::accepted(world, placed, before);
             concurrency::accepted(world, placed, before);
         });
-        let promises = self.seen().promises.clone();
-        stops::accepted(world, placed, &promises);
+        let (promises, resumed) = {
+            let seen = self.seen();
+            (seen.promises.clone(), seen.resumed.get(&placed.lead).copied())
+        };
+        world.phones.with_calls(|before| {
+            stops::accepted(world, placed, &promises, before);
+            waits::accepted(world, placed, before, resumed);
+        });
     }
 
     /// A phone rings.
@@ -109,13 +140,14 @@ impl Judge {
     }
 
     /// It is over, and nothing goes wrong any more.
-    pub(crate) fn end(&self, world: &Arc<World>) {
+    pub(crate) fn end(&self, world: &Arc<World>, status: &Value) {
         let items = Items::of(world);
         counted_once::end(world, &items);
         books::end(world, &items);
         explained::end(world, &items);
         heat::end(world);
         end::end(world, &items);
+        sums::end(world, &items, status);
     }
 }
 

@@ -16,6 +16,11 @@ const CALM_LAG_MAX: TimeDelta = TimeDelta::minutes(25);
 /// after the stop, and a run of reconcile before each.
 const IN_FLIGHT_MAX: TimeDelta = TimeDelta::minutes(50);
 
+/// The longest wait that is no day: that after tries that were refused again and again.
+const WAIT_MAX: TimeDelta = TimeDelta::minutes(120);
+/// Between two calls to a phone.
+const GAP: TimeDelta = TimeDelta::minutes(2);
+
 fn waits(lead: &Value) -> bool {
     WAITING.contains(&text(lead, "st"))
 }
@@ -30,9 +35,8 @@ pub(super) fn look(world: &World, items: &Items) {
         let (line, next) = (text(lead, "q_pk"), moment(lead, "next"));
         let wrong = match (waits(lead), next) {
             (true, None) => Some(format!("waits as {} and has no next time", text(lead, "st"))),
-            // A day's cap moves a lead to the next opening; a promise of a person may be days away.
-            (true, Some(next)) if next > now + TimeDelta::days(4) => {
-                Some(format!("waits until {next}, which is days away"))
+            (true, Some(next)) if latest(world, lead, now).is_some_and(|latest| next > latest) => {
+                Some(format!("waits until {next} ({}), which is too late", text(lead, "why")))
             }
             (true, Some(_)) => {
                 let owner = format!("{}#", plan.id);
@@ -52,6 +56,29 @@ pub(super) fn look(world: &World, items: &Items) {
     }
 }
 
+/// The latest time that a lead may wait for, from the plan and from what people asked for: a day's cap moves it to the
+/// first opening of the next day, any other wait to the first opening after it is over.
+fn latest(world: &World, lead: &Value, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let campaign = text(lead, "campaign");
+    let calendar = world.calendar(campaign)?;
+    let now = now + world.clocks_differ();
+    let mut latest = calendar.next_day_start(now)?.max(calendar.next_start(now + WAIT_MAX)?);
+    world.phones.with_calls(|calls| {
+        for call in calls.iter().filter(|call| call.lead == text(lead, "id")) {
+            let asked_for = call.asked_for().and_then(|at| {
+                let plan = world.plan(campaign)?;
+                if plan.date(at) == plan.date(call.call.accepted_at) {
+                    calendar.next_day_start(at)
+                } else {
+                    calendar.next_start(at + GAP)
+                }
+            });
+            latest = latest.max(asked_for.unwrap_or(latest));
+        }
+    });
+    Some(latest + TimeDelta::minutes(1))
+}
+
 /// After calm, open hours since `since` nobody who was due long ago may still wait.
 pub(super) fn calm(world: &World, items: &Items, since: DateTime<Utc>) {
     let now = world.now();
@@ -66,7 +93,8 @@ pub(super) fn calm(world: &World, items: &Items, since: DateTime<Utc>) {
         if reserved.is_some_and(|at| now - at < IN_FLIGHT_MAX) {
             continue;
         }
-        if plan.is_open(since) && plan.is_open(now) && now - next.max(since) > CALM_LAG_MAX {
+        let is_open = |at| world.calendar(plan.id).is_some_and(|calendar| calendar.is_open(at));
+        if is_open(since) && is_open(now) && now - next.max(since) > CALM_LAG_MAX {
             let what = format!(
                 "{phone} in {} is due since {} and nothing happens ({})",
                 plan.id,

@@ -1,6 +1,7 @@
-//! 4: never a call after a stop, a do-not-call or a pause was answered.
+//! 4: never a call after a stop, a do-not-call or a pause was answered, nor after a sale or a bad number was heard.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use redial_local::phone_outcomes::CallOutcome;
 
 use crate::phones::Placed;
 use crate::world::World;
@@ -27,7 +28,7 @@ impl Promise {
     }
 }
 
-pub(super) fn accepted(world: &World, placed: &Placed, promises: &[Promise]) {
+pub(super) fn accepted(world: &World, placed: &Placed, promises: &[Promise], before: &[Placed]) {
     let now = world.now();
     let phone = &placed.call.phone;
     for promise in promises {
@@ -52,14 +53,34 @@ pub(super) fn accepted(world: &World, placed: &Placed, promises: &[Promise]) {
         );
         world.judge.found("stops", now, what, phone);
     }
-    if let Some(said) = world.phones.said_stop(phone).filter(|said| now > *said + TAKEN) {
+    for earlier in before.iter().filter(|earlier| earlier.call.phone == *phone) {
+        let Some((since, why)) = forbidden(world, earlier, placed).filter(|(since, _)| now > *since + ON_ITS_WAY)
+        else {
+            continue;
+        };
         let what = format!(
-            "{phone} is called although a webhook of {} said to stop",
-            said.format("%H:%M:%S")
+            "{phone} is called for {} although {} {why}, which was heard at {}",
+            placed.campaign,
+            earlier.call.call_id,
+            since.format("%a %H:%M:%S")
         );
         world.judge.found("stops", now, what, phone);
     }
 }
 
-/// A taken stop is applied within this, also when its message comes again several times: four visibility time-outs.
-const TAKEN: TimeDelta = TimeDelta::minutes(13);
+/// Since when an earlier call forbids this one, as the network knows how it went and what of it was heard. The rule set
+/// in use stops for good at a sale, for its subject, and at a do-not-call, for the phone; a number that does not exist is
+/// no use to anybody.
+fn forbidden(world: &World, earlier: &Placed, placed: &Placed) -> Option<(DateTime<Utc>, &'static str)> {
+    let told = world.evidence.of(&earlier.call.call_id);
+    let subject = |of: &Placed| world.plan(&of.campaign).map(|plan| plan.subject);
+    let (heard, why, reaches) = match earlier.outcome {
+        CallOutcome::Sale => (told.end, "was a sale", subject(earlier) == subject(placed)),
+        CallOutcome::TransferredThenSale => (told.later, "became a sale", subject(earlier) == subject(placed)),
+        CallOutcome::Dnc => (told.end, "asked for no calls", true),
+        CallOutcome::DncInSecondDelivery => (told.later, "asked for no calls", true),
+        CallOutcome::BadNumber => (told.end, "found that the number does not exist", true),
+        _ => return None,
+    };
+    heard.filter(|_| reaches && earlier.is_told()).map(|since| (since, why))
+}

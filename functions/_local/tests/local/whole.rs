@@ -249,9 +249,17 @@ async fn a_flowing_clock_is_kept_ahead_of_what_a_crash_may_lose() {
         ..Options::test(at(OPEN))
     };
     let running = start(options).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
-    let saved = saved_clock(&folder.0.join("clock.json")).unwrap().unwrap();
-    assert!(saved.now > running.now());
+    let file = folder.0.join("clock.json");
+    let ahead = async {
+        while saved_clock(&file)
+            .unwrap()
+            .is_none_or(|saved| saved.now <= running.now())
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    let kept = tokio::time::timeout(std::time::Duration::from_secs(30), ahead).await;
+    assert!(kept.is_ok(), "the file is not ahead of the clock");
     drop(running);
 }
 
