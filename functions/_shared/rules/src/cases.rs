@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::DateTime;
 use redial_domain::{
     Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
-    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop,
+    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop, find_stop_in_summary,
 };
 
 use crate::decide::unknown_word;
@@ -178,11 +178,12 @@ impl RuleSet {
             talk_s: row.number("talk_s")?,
             callback_requested: row.yes("callback_requested")? || time_known,
             callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
-            // As for a real call: the lead's own words may be a wish not to be called.
+            // As for a real call: the lead's own words, or what was written about them, may be a wish not to be called.
             stop: row
                 .yes("asked_to_stop")?
                 .then_some(stop)
-                .or_else(|| find_explicit_stop(None, &transcript)),
+                .or_else(|| find_explicit_stop(None, &transcript))
+                .or_else(|| find_stop_in_summary(row.cell("summary"))),
             summary: Some(row.cell("summary").to_owned()).filter(|summary| !summary.is_empty()),
             transcript,
             ..Facts::ended(outcome)
