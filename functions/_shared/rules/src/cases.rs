@@ -323,15 +323,25 @@ fn check_header(header: &[String]) -> Result<(), Vec<Finding>> {
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
-/// The rows with their numbers in a spreadsheet. Cells are trimmed; a quoted cell may hold commas, quotes and lines.
+/// What stands between the cells: spreadsheets of some countries save `;`, and copied cells have tabs between.
+fn separator(text: &str) -> char {
+    let header = text.lines().next().unwrap_or_default();
+    [',', ';', '\t']
+        .into_iter()
+        .find(|separator| header.contains(*separator))
+        .unwrap_or(',')
+}
+
+/// The rows with their numbers in a spreadsheet. Cells are trimmed; a quoted cell may hold separators, quotes and lines.
 fn read_csv(text: &str) -> Result<Vec<(usize, Vec<String>)>, Finding> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let separator = separator(text);
     let mut letters = text.trim_start_matches('\u{feff}').chars().peekable();
     while let Some(letter) = letters.next() {
         match letter {
             '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
             '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell).trim().to_owned()),
+            letter if letter == separator && !quoted => row.push(std::mem::take(&mut cell).trim().to_owned()),
             '\n' if !quoted => {
                 row.push(std::mem::take(&mut cell).trim().to_owned());
                 rows.push((rows.len() + 1, std::mem::take(&mut row)));
