@@ -2,8 +2,8 @@
 //!
 //! Runs before matching and before any rule, because a stop must hold even for a call that nothing can be matched
 //! to. Reads the disposition word whole, and the lead's own side of the talk; our side may well say "do not call
-//! list" itself. When in doubt it stops: a lost lead costs less than a call after a stop ($500-1,500, 47 U.S.C.
-//! § 227(b)(3), (c)(5)).
+//! list" itself. What others wrote about the talk is read in `stop_in_summary`. When in doubt it stops: a lost lead
+//! costs less than a call after a stop ($500-1,500, 47 U.S.C. § 227(b)(3), (c)(5)).
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub enum StopSource {
     Disposition,
     /// The lead's own words.
     Spoken,
+    /// What was written about the talk after it.
+    Summary,
     /// A person working with the console or the API.
     Person,
 }
@@ -54,9 +56,10 @@ const STOP_WORDS: [&str; 14] = [
 
 /// Phrases that are a stop wherever they stand in a sentence. Hebrew: "stop calling", "don't call me again", "take me
 /// off the list", in the forms people use to one and to many.
-const ALWAYS: [&str; 26] = [
+const ALWAYS: [&str; 38] = [
     "stop calling",
     "quit calling",
+    "stop contacting",
     "never call",
     "dont ever call",
     "do not ever call",
@@ -66,6 +69,11 @@ const ALWAYS: [&str; 26] = [
     "do not call anymore",
     "take me off",
     "remove me from",
+    "want to be removed",
+    "wanna be removed",
+    "like to be removed",
+    "need to be removed",
+    "ask to be removed",
     "take my number off",
     "remove my number",
     "remove my name",
@@ -77,27 +85,40 @@ const ALWAYS: [&str; 26] = [
     "תפסיקו להתקשר",
     "תפסיק להתקשר",
     "תפסיקי להתקשר",
+    "תפסיקו לחייג",
+    "להפסיק להתקשר",
     "תורידו אותי",
     "תסירו אותי",
+    "תסיר אותי",
+    "תסירי אותי",
+    "להסיר אותי",
+    "תוציאו אותי מהרשימה",
     "תמחקו אותי",
     "תמחקו את המספר",
 ];
 
 /// Phrases that are a stop unless a time, a place or a question makes them a wish for another call.
-const UNLESS_LIMITED: [&str; 9] = [
+const UNLESS_LIMITED: [&str; 16] = [
     "dont call me",
     "do not call me",
     "dont call this number",
     "do not call this number",
     "dont call here",
     "do not call here",
+    "dont contact me",
+    "do not contact me",
+    "לא להתקשר",
+    "לא לחזור אלי",
+    "לא לחזור אליי",
+    "לא לחזור אלינו",
+    "לא ליצור איתי קשר",
     "אל תתקשר",
     "אל תתקשרו",
     "אל תתקשרי",
 ];
 
 /// What follows when the person only names a better time: "don't call me before noon".
-const LIMITS: [&str; 34] = [
+const LIMITS: [&str; 41] = [
     "before",
     "until",
     "till",
@@ -132,6 +153,13 @@ const LIMITS: [&str; 34] = [
     "אחרי",
     "כשאני",
     "כרגע",
+    "בשעות",
+    "ביום",
+    "בימי",
+    "בימים",
+    "מוקדם",
+    "מאוחר",
+    "בעבודה",
 ];
 
 /// "To me", between the phrase and what limits it: "don't call me in the morning" is one phrase in English and two in
@@ -158,29 +186,47 @@ pub fn find_explicit_stop(disposition: Option<&str>, transcript: &[TranscriptLin
         })
 }
 
-fn asks_to_stop(text: &str) -> bool {
+pub(crate) fn asks_to_stop(text: &str) -> bool {
     let spoken = fold(text);
     if ALWAYS.iter().any(|phrase| spoken.contains(&format!(" {phrase} "))) {
         return true;
     }
     UNLESS_LIMITED.iter().any(|phrase| {
-        let Some((before, after)) = spoken.split_once(&format!(" {phrase} ")) else {
-            return false;
-        };
-        let mut next = after.split_whitespace().skip_while(|word| TO_ME.contains(word));
-        let first = next.next().unwrap_or_default();
-        // "… again", "… any more", "… ever": limits of nothing.
-        let limited = LIMITS.contains(&first) && !(first == "at" && next.next() == Some("all"));
-        let asked = before
-            .split_whitespace()
-            .next_back()
-            .is_some_and(|word| matches!(word, "why" | "if" | "you"));
-        !limited && !asked
+        places(&spoken, phrase).any(|(before, after)| {
+            let asked = matches!(last_word(before), "why" | "if" | "you");
+            !asked && !is_limited(after, &TO_ME)
+        })
     })
 }
 
+/// Every place of a phrase in folded text, as what stands before it and after it.
+pub(crate) fn places<'a>(folded: &'a str, phrase: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let phrase = format!(" {phrase} ");
+    let found: Vec<usize> = folded.match_indices(&phrase).map(|(at, _)| at).collect();
+    found
+        .into_iter()
+        .map(move |at| (&folded[..at], &folded[at + phrase.len()..]))
+}
+
+/// Whether what follows a phrase names a better time or place. "At all", "in the future", "on this number", "until
+/// further notice" are limits of nothing.
+pub(crate) fn is_limited(after: &str, whom: &[&str]) -> bool {
+    let mut next = after.split_whitespace().skip_while(|word| whom.contains(word));
+    let first = next.next().unwrap_or_default();
+    let endless = next
+        .take(3)
+        .any(|word| matches!(word, "all" | "future" | "number" | "notice" | "ever"));
+    let this_number = first == "this" && endless;
+    let unlimited = this_number || (matches!(first, "at" | "in" | "on" | "until" | "till") && endless);
+    LIMITS.contains(&first) && !unlimited
+}
+
+pub(crate) fn last_word(text: &str) -> &str {
+    text.split_whitespace().next_back().unwrap_or_default()
+}
+
 /// Lower case, apostrophes gone, everything else that is not a letter or digit a single space, spaces around.
-fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len() + 2);
     folded.push(' ');
     for c in text.chars() {
@@ -197,7 +243,7 @@ fn fold(text: &str) -> String {
     folded
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     text.trim().chars().take(WORDS_MAX).collect()
 }
 
@@ -228,6 +274,15 @@ mod tests {
             "די, תפסיקו להתקשר",
             "אל תתקשרו אליי",
             "אל תתקשרי אלי שוב",
+            "do not contact me",
+            "Don't contact me again",
+            "I want to be removed",
+            "do not call me in the future",
+            "Don't call me on this number",
+            "Don't call me before noon. You know what, don't call me at all.",
+            "לא לחזור אליי בבקשה",
+            "בבקשה לא להתקשר יותר",
+            "אני רוצה להסיר אותי מהרשימה",
         ] {
             assert!(find_explicit_stop(None, &said(Side::Lead, text)).is_some(), "{text}");
         }
@@ -245,6 +300,9 @@ mod tests {
             "אל תתקשר לפני שמונה",
             "אל תתקשרו אליי בבוקר",
             "אל תתקשר אלי כשאני בעבודה, תתקשר בערב",
+            "Please do not contact me on Saturdays.",
+            "לא לחזור אליי בשעות העבודה",
+            "אני לא רוצה לחזור על עצמי",
         ] {
             assert_eq!(find_explicit_stop(None, &said(Side::Lead, text)), None, "{text}");
         }

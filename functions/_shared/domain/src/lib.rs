@@ -18,6 +18,7 @@ mod next_step;
 mod phone;
 mod rule;
 mod settings;
+mod stop_in_summary;
 mod window;
 mod words;
 
@@ -43,6 +44,7 @@ pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};
 pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 pub use settings::Settings;
+pub use stop_in_summary::find_stop_in_summary;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};
 

@@ -8,7 +8,7 @@ use std::fmt;
 use chrono::DateTime;
 use redial_domain::{
     Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
-    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop,
+    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop, find_stop_in_summary,
 };
 
 use crate::decide::unknown_word;
@@ -178,11 +178,12 @@ impl RuleSet {
             talk_s: row.number("talk_s")?,
             callback_requested: row.yes("callback_requested")? || time_known,
             callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
-            // As for a real call: the lead's own words may be a wish not to be called.
+            // As for a real call: the lead's own words, or what was written about them, may be a wish not to be called.
             stop: row
                 .yes("asked_to_stop")?
                 .then_some(stop)
-                .or_else(|| find_explicit_stop(None, &transcript)),
+                .or_else(|| find_explicit_stop(None, &transcript))
+                .or_else(|| find_stop_in_summary(row.cell("summary"))),
             summary: Some(row.cell("summary").to_owned()).filter(|summary| !summary.is_empty()),
             transcript,
             ..Facts::ended(outcome)
@@ -322,15 +323,25 @@ fn check_header(header: &[String]) -> Result<(), Vec<Finding>> {
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
-/// The rows with their numbers in a spreadsheet. Cells are trimmed; a quoted cell may hold commas, quotes and lines.
+/// What stands between the cells: spreadsheets of some countries save `;`, and copied cells have tabs between.
+fn separator(text: &str) -> char {
+    let header = text.lines().next().unwrap_or_default();
+    [',', ';', '\t']
+        .into_iter()
+        .find(|separator| header.contains(*separator))
+        .unwrap_or(',')
+}
+
+/// The rows with their numbers in a spreadsheet. Cells are trimmed; a quoted cell may hold separators, quotes and lines.
 fn read_csv(text: &str) -> Result<Vec<(usize, Vec<String>)>, Finding> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let separator = separator(text);
     let mut letters = text.trim_start_matches('\u{feff}').chars().peekable();
     while let Some(letter) = letters.next() {
         match letter {
             '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
             '"' => quoted = !quoted,
-            ',' if !quoted => row.push(std::mem::take(&mut cell).trim().to_owned()),
+            letter if letter == separator && !quoted => row.push(std::mem::take(&mut cell).trim().to_owned()),
             '\n' if !quoted => {
                 row.push(std::mem::take(&mut cell).trim().to_owned());
                 rows.push((rows.len() + 1, std::mem::take(&mut row)));

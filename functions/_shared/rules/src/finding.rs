@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use rhai::{EvalAltResult, ParseError, ParseErrorType};
+use rhai::{EvalAltResult, LexError, ParseError, ParseErrorType};
 use serde::Serialize;
 
 use crate::answers::ANSWERS;
@@ -197,9 +197,41 @@ pub(crate) fn plain_parse_error(error: &ParseError) -> (String, Option<String>) 
             let word = disabled(&input.to_string()).unwrap_or_default();
             (format!("`{word}` cannot be used in rules"), None)
         }
+        ParseErrorType::BadInput(LexError::UnexpectedInput(letter)) if odd_letter(letter).is_some() => {
+            odd_letter(letter).unwrap_or_default()
+        }
         ParseErrorType::BadInput(input) => (plain(&input.to_string()).replace('\'', "`"), None),
         other => (plain(&other.to_string()).replace('\'', "`"), None),
     }
+}
+
+/// A letter that people cannot tell from another, or cannot see, by number and in words; and what to do about it.
+fn odd_letter(text: &str) -> Option<(String, Option<String>)> {
+    let letter = text.chars().next().filter(|c| !c.is_ascii() || c.is_control())?;
+    let (name, hint) = match letter {
+        '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '״' => ("a curly quote", "write \""),
+        '\u{2018}'..='\u{201b}' | '׳' => ("a curly apostrophe", "write \" around a text"),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '־' => ("a long dash", "write -"),
+        '\u{2026}' => ("three dots in one letter", "leave it out"),
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => ("an unusual space", "write a plain space"),
+        '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => (
+            "a letter that cannot be seen",
+            "delete it and what surrounds it, and write it anew",
+        ),
+        letter if letter.is_control() => (
+            "a control character that cannot be seen",
+            "save the file as plain text in UTF-8",
+        ),
+        _ => (
+            "a letter that means nothing here",
+            "letters of a text stand between \" and \"",
+        ),
+    };
+    let code = u32::from(letter);
+    Some((
+        format!("U+{code:04X}, {name}, cannot stand here"),
+        Some(hint.to_owned()),
+    ))
 }
 
 /// The word in "reserved keyword 'eval' is disabled".

@@ -57,6 +57,8 @@ impl RuleSet {
         version: u32,
         files: &BTreeMap<String, String>,
     ) -> Result<Self, Vec<Finding>> {
+        let hash = hash(files);
+        let files = &without_marks(files);
         let mut findings = check::files(files);
         let spec = check::spec(name, files, &mut findings);
         // Without the statuses nothing can be said about the words in scripts; their grammar can still be checked.
@@ -70,7 +72,7 @@ impl RuleSet {
         let mut set = Self {
             name: name.clone(),
             version,
-            hash: hash(files),
+            hash,
             ears: Ears::new(&spec),
             spec,
             default_status,
@@ -130,6 +132,14 @@ impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RuleSet({} version {} {})", self.name, self.version, self.hash)
     }
+}
+
+/// The files without the invisible mark that some editors put first.
+fn without_marks(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    files
+        .iter()
+        .map(|(name, text)| (name.clone(), text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
+        .collect()
 }
 
 /// Lengths are hashed too, so that text cannot wander from one file into the next unseen.

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use common::Call;
-use redial_domain::{Outcome, RuleSetName, Side, TranscriptLine, find_explicit_stop};
+use redial_domain::{Outcome, RuleSetName, Side, TranscriptLine, find_explicit_stop, find_stop_in_summary};
 use redial_rules::RuleSet;
 
 /// Nothing was heard with confidence.
@@ -85,6 +85,7 @@ fn heard(set: &RuleSet, snippet: &Snippet) -> String {
     let mut call = Call::ended(Outcome::Answered);
     if snippet.from == "summary" {
         call.facts.summary = Some(snippet.text.clone());
+        call.facts.stop = find_stop_in_summary(&snippet.text);
     } else {
         let lines = snippet.text.lines().map(|line| TranscriptLine {
             side: Side::Lead,

@@ -281,3 +281,43 @@ fn a_table_of_cases_ends_even_when_every_row_is_dear() {
         "{found:?}"
     );
 }
+
+#[test]
+fn an_invisible_mark_at_the_start_of_a_file_is_no_fault() {
+    let files: BTreeMap<String, String> = files()
+        .into_iter()
+        .map(|(file, text)| (file, format!("\u{feff}{text}")))
+        .collect();
+    assert_eq!(findings(RuleSet::from_files(&name(), 1, &files)), Vec::<String>::new());
+}
+
+#[test]
+fn a_letter_that_looks_like_another_is_named_in_words() {
+    assert_eq!(
+        stop_redial("if disposition == \u{201c}sale\u{201d} { stop(\"sold\") } else { go_on() }"),
+        "`stop_redial.rhai` line 1, column 19: U+201C, a curly quote, cannot stand here; write \""
+    );
+    for (letter, name) in [
+        ('\0', "U+0000, a control character that cannot be seen"),
+        ('\u{2019}', "U+2019, a curly apostrophe"),
+        ('\u{200b}', "U+200B, a letter that cannot be seen"),
+        ('\u{2013}', "U+2013, a long dash"),
+    ] {
+        let found = stop_redial(&format!("go_on() {letter}"));
+        assert!(found.contains(name), "{found}");
+    }
+}
+
+#[test]
+fn a_table_is_read_with_the_separator_of_its_first_line() {
+    let set = RuleSet::built_in(&name()).unwrap();
+    for separator in [",", ";", "\t"] {
+        let table = "outcome|expected|because\nbusy|busy then in 2 min|\"we wait|a little\"\n".replace('|', separator);
+        let run = set.run_cases(&table).unwrap();
+        assert_eq!((run.rows, run.failures), (1, Vec::new()), "{separator:?}");
+    }
+    let run = set
+        .run_cases("outcome,expected,because\nbusy,busy then in 2 min,one; two; three; four\n")
+        .unwrap();
+    assert_eq!(run.rows, 1);
+}

@@ -152,6 +152,10 @@ fn a_stop_is_heard_in_whichever_version_of_the_talk_it_is() {
     assert_eq!(ours.facts.stop, None);
     let tagged = answered_with(json!({ "disposition_tag": "DO_NOT_CALL" }));
     assert_eq!(tagged.facts.stop.unwrap().source, StopSource::Disposition);
+    let told = answered_with(json!({ "summary": "They talked. The customer asked us to stop calling." }));
+    assert_eq!(told.facts.stop.unwrap().source, StopSource::Summary);
+    let better_time = answered_with(json!({ "summary": "The customer asked not to be called before noon." }));
+    assert_eq!(better_time.facts.stop, None);
 }
 
 #[test]

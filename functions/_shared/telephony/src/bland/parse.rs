@@ -178,7 +178,8 @@ fn ended(payload: &Map<String, Value>) -> Option<bool> {
 fn facts(payload: &Map<String, Value>, kind: EventKind) -> Facts {
     let talk = Talk::read(payload);
     let disposition = text(payload, "disposition_tag");
-    let stop = carried_stop(payload).unwrap_or_else(|| talk.find_stop(disposition.as_deref()));
+    let stop = carried_stop(payload)
+        .unwrap_or_else(|| talk.find_stop(disposition.as_deref(), text(payload, "summary").as_deref()));
     let connected_at = time(payload, "started_at");
     let talk_s = talk_s(payload);
     let error = text(payload, "error_message").map(|error| cut(&error, FIELD_MAX));

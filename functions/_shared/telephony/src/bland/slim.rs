@@ -66,7 +66,7 @@ pub fn slim(body: &[u8], max: usize) -> Vec<u8> {
     let stop = payload
         .get(CARRIED_STOP)
         .cloned()
-        .unwrap_or_else(|| json!(talk.find_stop(disposition.as_deref())));
+        .unwrap_or_else(|| json!(talk.find_stop(disposition.as_deref(), text(&payload, "summary").as_deref())));
     kept.insert(CARRIED_STOP.to_owned(), stop);
     let used = Value::Object(kept.clone()).to_string().len();
     let lines = end_of(talk, max.saturating_sub(used + "\"transcripts\":[],".len()));

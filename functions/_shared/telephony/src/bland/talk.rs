@@ -2,7 +2,9 @@
 //!
 //! It refuses to know what the words mean; `redial-domain` finds the stop in them.
 
-use redial_domain::{ExplicitStop, MAX_TRANSCRIPT_LINES, Side, TranscriptLine, find_explicit_stop};
+use redial_domain::{
+    ExplicitStop, MAX_TRANSCRIPT_LINES, Side, TranscriptLine, find_explicit_stop, find_stop_in_summary,
+};
 use serde_json::{Map, Value};
 
 use crate::read::{cut, text};
@@ -50,11 +52,13 @@ impl Talk {
             .filter(|line| line.side == Side::Lead)
     }
 
-    /// A stop, wherever it was heard: each version may have words that the others lack.
-    pub(super) fn find_stop(&self, disposition: Option<&str>) -> Option<ExplicitStop> {
+    /// A stop, wherever it was heard: each version may have words that the others lack, and a summary what no line
+    /// says.
+    pub(super) fn find_stop(&self, disposition: Option<&str>, summary: Option<&str>) -> Option<ExplicitStop> {
         find_explicit_stop(disposition, &[])
             .or_else(|| self.versions.iter().find_map(|lines| find_explicit_stop(None, lines)))
             .or_else(|| find_explicit_stop(None, &self.after_transfer))
+            .or_else(|| summary.and_then(find_stop_in_summary))
     }
 
     /// What is kept: the best version and what followed a transfer; of a talk that is too long, the end, because the

@@ -1,0 +1,319 @@
+//! Finds a do-not-call in what was written about a talk: "the customer asked to be removed from the list".
+//!
+//! A summary tells of both sides in the third person, so other phrases count here than in the lead's own words. Who
+//! "asked us not to call before noon" names a better time; when in doubt it stops.
+
+use crate::explicit_stop::{asks_to_stop, cut, fold, is_limited, last_word, places};
+use crate::{ExplicitStop, StopSource};
+
+/// Phrases that are a stop unless it says that nobody asked for it.
+const ALWAYS: [&str; 33] = [
+    "stop calling",
+    "quit calling",
+    "cease calling",
+    "stop phoning",
+    "stop contacting",
+    "stop all calls",
+    "stop the calls",
+    "calls to stop",
+    "asked to be removed",
+    "requested to be removed",
+    "demanded to be removed",
+    "wants to be removed",
+    "wanted to be removed",
+    "wished to be removed",
+    "opt out",
+    "opted out",
+    "unsubscribe",
+    "to dnc",
+    "as dnc",
+    "for dnc",
+    "dnc list",
+    "dnc request",
+    "requested dnc",
+    "להפסיק להתקשר",
+    "יפסיקו להתקשר",
+    "נפסיק להתקשר",
+    "תפסיקו להתקשר",
+    "להפסיק לחייג",
+    "להפסיק לפנות אליו",
+    "להפסיק לפנות אליה",
+    "להפסיק את השיחות",
+    "לא רוצה שיחות",
+    "הסרה מהרשימה",
+];
+
+/// Phrases that are a stop unless a time or a place follows.
+const UNLESS_LIMITED: [&str; 55] = [
+    "do not call",
+    "dont call",
+    "do not contact",
+    "dont contact",
+    "not to call",
+    "not to contact",
+    "not to be called",
+    "not to be contacted",
+    "not to be phoned",
+    "not to receive calls",
+    "not to receive any calls",
+    "not to receive any more calls",
+    "not be called",
+    "not be contacted",
+    "not want to be called",
+    "not want to be contacted",
+    "not want us to call",
+    "not want any more calls",
+    "not want more calls",
+    "not want further calls",
+    "not want calls",
+    "not wish to be called",
+    "not wish to be contacted",
+    "never to call",
+    "never to be called",
+    "never be called",
+    "never call",
+    "never contact",
+    "we not call",
+    "no longer be called",
+    "no longer be contacted",
+    "no longer wants to be called",
+    "no longer wants to be contacted",
+    "לא להתקשר",
+    "לא יתקשרו",
+    "לא נתקשר",
+    "לא תתקשרו",
+    "לא לחזור אליו",
+    "לא לחזור אליה",
+    "לא לחזור אליהם",
+    "לא לחזור יותר",
+    "לא לחזור שוב",
+    "לא יחזרו אליו",
+    "לא יחזרו אליה",
+    "לא נחזור אליו",
+    "לא נחזור אליה",
+    "לא ליצור קשר",
+    "לא ליצור איתו קשר",
+    "לא ליצור איתה קשר",
+    "לא לפנות אליו",
+    "לא לפנות אליה",
+    "לא רוצה שיתקשרו",
+    "לא רוצה שנתקשר",
+    "לא מעוניין שיתקשרו",
+    "לא מעוניינת שיתקשרו",
+];
+
+/// A stop if the sentence also tells of a wish; "no further calls are needed" is our own.
+const IF_WISHED: [&str; 5] = [
+    "no more calls",
+    "no further calls",
+    "no more contact",
+    "no further contact",
+    "no future calls",
+];
+
+/// How words that tell of a wish begin.
+const WISHES: [&str; 8] = ["ask", "request", "demand", "want", "wish", "insist", "said", "told"];
+
+/// To take off, and what from; both in one sentence.
+const REMOVALS: [&str; 21] = [
+    "remove",
+    "removed",
+    "removal",
+    "removing",
+    "delete",
+    "deleted",
+    "deletion",
+    "erase",
+    "erased",
+    "להסיר",
+    "להסירו",
+    "להסירה",
+    "יסירו",
+    "נסיר",
+    "תסירו",
+    "להוריד",
+    "יורידו",
+    "להוציא",
+    "למחוק",
+    "ימחקו",
+    "נמחק",
+];
+const FROM: [&str; 13] = [
+    "list",
+    "lists",
+    "database",
+    "records",
+    "number",
+    "מהרשימה",
+    "מרשימת",
+    "הרשימה",
+    "מהרשימות",
+    "מהמאגר",
+    "ממאגר",
+    "המספר",
+    "מספרו",
+];
+
+/// Words between "removed" and "list".
+const NEAR: usize = 6;
+
+/// "Him", between the phrase and what limits it.
+const WHOM: [&str; 20] = [
+    "him",
+    "her",
+    "them",
+    "me",
+    "us",
+    "back",
+    "his",
+    "their",
+    "the",
+    "customer",
+    "lead",
+    "client",
+    "אליו",
+    "אליה",
+    "אליהם",
+    "אלי",
+    "אליי",
+    "לו",
+    "לה",
+    "להם",
+];
+
+/// Nobody asked.
+const DENIALS: [&str; 10] = [
+    "not ask",
+    "not asked",
+    "never asked",
+    "not request",
+    "not requested",
+    "never requested",
+    "not demand",
+    "not on",
+    "לא ביקש",
+    "לא ביקשה",
+];
+
+/// Letters that Hebrew puts before a word: "and", "that".
+const PREFIXES: [&str; 4] = ["", "ש", "ו", "וש"];
+
+/// Looks for a stop in a summary.
+pub fn find_stop_in_summary(summary: &str) -> Option<ExplicitStop> {
+    summary
+        .split(['.', '!', '?', ';', '\n'])
+        .find(|sentence| tells_of_a_stop(sentence))
+        .map(|sentence| ExplicitStop {
+            source: StopSource::Summary,
+            words: cut(sentence),
+        })
+}
+
+fn tells_of_a_stop(sentence: &str) -> bool {
+    let told = fold_long(sentence);
+    let denied = |before: &str| {
+        let before = format!("{before} ");
+        DENIALS.iter().any(|denial| before.contains(&format!(" {denial} ")))
+    };
+    let any = |phrases: &[&str], counts: &dyn Fn(&str, &str) -> bool| {
+        phrases
+            .iter()
+            .flat_map(|phrase| PREFIXES.map(|prefix| format!("{prefix}{phrase}")))
+            .any(|phrase| places(&told, &phrase).any(|(before, after)| !denied(before) && counts(before, after)))
+    };
+    let wished = told
+        .split_whitespace()
+        .any(|word| WISHES.iter().any(|wish| word.starts_with(wish)));
+    any(&ALWAYS, &|_, _| true)
+        || any(&UNLESS_LIMITED, &|before, after| {
+            // "Why do not call", "we did not call her", "could not be contacted".
+            !matches!(last_word(before), "why" | "did" | "could" | "can") && !limited(after)
+        })
+        || (wished && any(&IF_WISHED, &|_, after| !limited(after)))
+        || any(&REMOVALS, &|before, after| {
+            let what = before.split_whitespace().rev().take(4);
+            what.chain(after.split_whitespace().take(NEAR))
+                .any(|word| FROM.contains(&word))
+        })
+        || any(&["take", "taken", "taking"], &|_, after| {
+            let near: Vec<&str> = after.split_whitespace().take(NEAR).collect();
+            near.contains(&"off") && near.iter().any(|word| FROM.contains(word))
+        })
+        || (!denied(&told) && asks_to_stop(&told))
+}
+
+/// "Because" gives the reason here, not a time as in "don't call me because I am driving".
+fn limited(after: &str) -> bool {
+    !after.starts_with("because ") && is_limited(after, &WHOM)
+}
+
+/// As [`fold`], and "doesn't" as two words.
+fn fold_long(sentence: &str) -> String {
+    ["do", "does", "did", "has"].iter().fold(fold(sentence), |told, word| {
+        told.replace(&format!(" {word}nt "), &format!(" {word} not "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_to_have_asked_is_heard() {
+        for text in [
+            "The lead asked not to be called again.",
+            "Customer demanded to be removed from the list.",
+            "The customer asked us to stop calling.",
+            "Lead requested do not call.",
+            "The lead said do not call me again",
+            "Ava introduced the offer. The customer was not interested and asked that we not call back.",
+            "The customer asked not to be called because he is not interested.",
+            "The customer asked not to be called in the future.",
+            "The lead asked not to be contacted any more.",
+            "She does not want to be called.",
+            "He said he wants no more calls.",
+            "The lead asked us to take him off the list.",
+            "The lead asked whether we would stop calling.",
+            "Customer doesn't want to be contacted again.",
+            "The lead asked for his number to be deleted.",
+            "הלקוח ביקש שלא יתקשרו אליו יותר",
+            "הלקוחה ביקשה להסיר אותה מהרשימה",
+            "הלקוח אמר שלא להתקשר אליו שוב.",
+            "הלקוח ביקש לא לחזור אליו",
+            "Lead requested DNC.",
+        ] {
+            let stop = find_stop_in_summary(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(stop.source, StopSource::Summary);
+        }
+    }
+
+    #[test]
+    fn who_names_a_better_time_or_asked_for_nothing_is_not_stopped() {
+        for text in [
+            "The customer asked to be called tomorrow.",
+            "The customer asked not to be called before noon.",
+            "The customer asked us not to call him in the morning.",
+            "The customer was called but did not answer.",
+            "The customer complained that we did not call her yesterday.",
+            "The lead did not ask to be removed from the list.",
+            "The lead is not on the do not call list.",
+            "No further calls are needed.",
+            "The customer could not be contacted.",
+            "הדייר ביקש לא לפנות את הדירה",
+            "The old fence has to be removed from the garden.",
+            "The customer will take a look at the price list tomorrow.",
+            "The customer is not interested.",
+            "הלקוח ביקש שלא יתקשרו אליו בבוקר",
+            "הלקוח ביקש שנחזור אליו מחר",
+            "הלקוח לא ביקש להסיר אותו מהרשימה",
+        ] {
+            assert_eq!(find_stop_in_summary(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_proof_is_the_sentence() {
+        let stop = find_stop_in_summary("They talked. The lead asked us to stop calling. Bye.").unwrap();
+        assert_eq!(stop.words, "The lead asked us to stop calling");
+    }
+}
