@@ -33,7 +33,8 @@ test: ## Run all tests
 	cargo test --workspace
 
 sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 | SEED=x, SCENARIO=name, PLANTED=all, TRACE=1)
-	cargo run --quiet --workspace --bin sim -- $(SIM_ARGS)
+	cargo build --quiet --workspace --bin sim
+	$${CARGO_TARGET_DIR:-target}/debug/sim $(SIM_ARGS)
 
 load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)
