@@ -39,6 +39,8 @@ pub(crate) struct Faults {
     pub(crate) clock_wrong: u32,
     /// By how many at most, for those; five at least.
     pub(crate) clock_wrong_min: i64,
+    /// How many of those are fast; the others are slow.
+    pub(crate) clock_fast: u32,
     /// An instance's clock steps by minutes while it lives, between two of its requests.
     pub(crate) clock_steps: u32,
     /// A scheduled run does not happen.
@@ -102,6 +104,7 @@ impl Faults {
         skew_ms: 0,
         clock_wrong: 0,
         clock_wrong_min: 5,
+        clock_fast: 500,
         clock_steps: 0,
         schedule_lost: 0,
         rate_limited: 0,
@@ -142,6 +145,7 @@ impl Faults {
         skew_ms: 1_500,
         clock_wrong: 5,
         clock_wrong_min: 5,
+        clock_fast: 500,
         clock_steps: 0,
         schedule_lost: 20,
         rate_limited: 15,

@@ -95,8 +95,13 @@ impl Off {
 
 fn minutes_off(world: &World) -> TimeDelta {
     let dice = &world.dice.instances;
-    let minutes = dice.signed(5, world.faults().clock_wrong_min.max(5));
-    TimeDelta::minutes(if dice.happens(500) { minutes } else { -minutes })
+    let faults = world.faults();
+    let minutes = dice.signed(5, faults.clock_wrong_min.max(5));
+    TimeDelta::minutes(if dice.happens(faults.clock_fast) {
+        minutes
+    } else {
+        -minutes
+    })
 }
 
 struct Instance {

@@ -170,7 +170,7 @@ pub(crate) async fn fill(people: &People, count: u64) -> Vec<String> {
 }
 
 /// So many leads come at the same time when a file is loaded.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 
 /// As [`fill`], several at the same time: each may take a slot that the others have seen free.
 pub(crate) async fn fill_at_once(people: &People, count: u64) -> Vec<String> {

@@ -401,9 +401,10 @@ fn accept(world: &Arc<World>, phone: &str, body: &Value, at_once: bool) -> Strin
             rings + seconds(u64::from(timing.end_s())),
         )
     };
-    let endless = !at_once && dice.happens(faults.never_ends);
     let max_min = body["max_duration"].as_i64().unwrap_or(30);
     let unconnected = matches!(outcome, CallOutcome::BadNumber | CallOutcome::Canceled);
+    // What was picked up goes on for ever; what never was may wait at a provider for an hour, and that is no fault.
+    let endless = !at_once && !unconnected && dice.happens(faults.never_ends);
     let text = |name: &str| body["metadata"][name].as_str().unwrap_or_default().to_owned();
     let placed = Placed {
         attempt: text("attempt_id"),

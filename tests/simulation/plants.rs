@@ -55,7 +55,8 @@ pub(crate) static ALL: [Plant; 27] = [
         "lost-at-one-look",
         &["one_call", "concurrency"],
         "ambiguous",
-    ),
+    )
+    .aimed(|faults| faults.hangs = 500),
     Plant::new(Planted::HoursIgnored, "hours-ignored", &["windows"], "bad-day"),
     Plant::new(Planted::StartsNotCounted, "starts-not-counted", &["caps"], "one-phone"),
     Plant::new(Planted::StopNotWritten, "stop-not-written", &["stops"], "one-phone").often(CallOutcome::Dnc),
@@ -92,9 +93,8 @@ pub(crate) static ALL: [Plant; 27] = [
         "wrong-clocks",
     )
     .aimed(|faults| {
-        // Half an hour fast or slow, all of them: dialers that call after closing, and before opening.
-        (faults.clock_wrong, faults.clock_wrong_min) = (1_000, 40);
-        faults.cold_start = 400;
+        // All of them slow: nobody knows that the hours are over.
+        (faults.clock_wrong, faults.clock_wrong_min, faults.clock_fast) = (1_000, 40, 0);
     }),
     Plant::new(Planted::SaleNotHeard, "sale-not-heard", &["stops"], "talks").often(CallOutcome::Sale),
     Plant::new(Planted::BadNumberNotHeard, "bad-number-not-heard", &["stops"], "talks").often(CallOutcome::BadNumber),
