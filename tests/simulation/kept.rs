@@ -4,7 +4,7 @@
 //! must stand.
 
 /// A scenario, a seed, and what it found.
-pub(crate) const ALL: [(&str, u64, &str); 2] = [
+pub(crate) const ALL: [(&str, u64, &str); 3] = [
     (
         "dead-letters",
         1,
@@ -14,5 +14,10 @@ pub(crate) const ALL: [(&str, u64, &str); 2] = [
         "pause",
         1,
         "a webhook was received by a slow clock, and the ladder's wait began before the call did",
+    ),
+    (
+        "wrong-clocks",
+        1_795_271_000_010,
+        "the fifth call of a day was shortly before midnight, in hours that run past it, and the next day began the ladder anew",
     ),
 ];

@@ -139,12 +139,16 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
             .window
             .next_open(whole_seconds_up(from), Campaign::CLOSING_MARGIN)
     };
-    let next_day = || limits.window.next_day_open(now, Campaign::CLOSING_MARGIN);
+    // Hours that run past midnight open on the next day at once, so a next day does not make up for a wait.
+    let next_day = |not_before: DateTime<Utc>| {
+        let opens = limits.window.next_day_open(now, Campaign::CLOSING_MARGIN)?;
+        open(opens.max(not_before))
+    };
     let same_day = |time| limits.window.date_of(time) == limits.window.date_of(now);
 
     let (state, time, lane, reason) = if let Some(time) = promised {
         let time = if capped && same_day(time) {
-            next_day()
+            next_day(earliest)
         } else {
             open(time.max(earliest))
         };
@@ -158,7 +162,16 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
             "refused_before_dialing",
         )
     } else if capped {
-        (LeadState::DailyMaxReached, next_day(), Lane::Ladder, "daily_cap")
+        let due = match answer.next {
+            NextWish::InMinutes(wait) => ended_at + TimeDelta::minutes(i64::from(wait)),
+            NextWish::At(_) | NextWish::NextDay => earliest,
+        };
+        (
+            LeadState::DailyMaxReached,
+            next_day(due.max(earliest)),
+            Lane::Ladder,
+            "daily_cap",
+        )
     } else {
         match answer.next {
             NextWish::InMinutes(wait) => {
@@ -171,7 +184,7 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
                 Lane::Promise,
                 "callback_time_passed",
             ),
-            NextWish::NextDay => (LeadState::Pending, next_day(), Lane::Ladder, "next_day"),
+            NextWish::NextDay => (LeadState::Pending, next_day(earliest), Lane::Ladder, "next_day"),
         }
     };
     match time {
@@ -266,7 +279,10 @@ mod tests {
         }
 
         fn step(&self) -> Step {
-            let campaign = campaign();
+            self.step_in(&campaign())
+        }
+
+        fn step_in(&self, campaign: &Campaign) -> Step {
             let limits = Limits {
                 window: &campaign.window,
                 attempts_per_day_max: 8,
@@ -278,7 +294,11 @@ mod tests {
         }
 
         fn next(&self) -> (LeadState, Option<DateTime<Utc>>) {
-            let step = self.step();
+            self.next_in(&campaign())
+        }
+
+        fn next_in(&self, campaign: &Campaign) -> (LeadState, Option<DateTime<Utc>>) {
+            let step = self.step_in(campaign);
             let time = match step.next {
                 Next::At(time, _) => Some(time),
                 _ => None,
@@ -318,6 +338,26 @@ mod tests {
         let mut case = Case::new();
         case.calls_today = 8;
         assert_eq!(case.next(), (LeadState::DailyMaxReached, Some(at(MONDAY))));
+    }
+
+    #[test]
+    fn a_cap_that_ends_at_midnight_does_not_end_the_wait() {
+        let mut campaign = campaign();
+        (campaign.window.start, campaign.window.end) =
+            (LocalTime::parse("23:00").unwrap(), LocalTime::parse("02:00").unwrap());
+        let mut case = Case::new();
+        case.calls_today = 8;
+        case.start = "2026-11-20T04:55:00Z";
+        case.now = "2026-11-20T04:57:00Z";
+        case.event.facts.ended_at = Some(at("2026-11-20T04:56:50Z"));
+        for (wish, next) in [
+            (NextWish::InMinutes(15), "2026-11-20T05:11:50Z"),
+            (NextWish::InMinutes(1), "2026-11-20T05:00:00Z"),
+            (NextWish::NextDay, "2026-11-20T05:00:00Z"),
+        ] {
+            case.answer.next = wish;
+            assert_eq!(case.next_in(&campaign), (LeadState::DailyMaxReached, Some(at(next))));
+        }
     }
 
     #[test]
