@@ -7,7 +7,7 @@ use std::{
 };
 
 use redial_domain::RuleSetName;
-use redial_rules::{CASES_FILE, RuleSet, SPEC_FILE};
+use redial_rules::{CASES_FILE, CasesRun, Examined, Finding, RuleSet, SPEC_FILE};
 
 use crate::{failure::Failure, print};
 
@@ -91,51 +91,33 @@ pub(crate) fn read(path: &Path) -> Result<Folder, Failure> {
     Ok(Folder { name, files, based_on })
 }
 
-/// The set, if nothing is wrong with it.
-fn load(folder: &Folder) -> Result<RuleSet, Failure> {
-    RuleSet::from_files(&folder.name, 0, &folder.files).map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(|finding| format!("\n  {finding}")).collect();
-        let count = findings.len();
-        Failure::new(
-            format!(
-                "failed to accept the rules: {}{}",
-                plural(count, "finding"),
-                lines.concat()
-            ),
-            "mend what is listed and check again",
-        )
-    })
-}
-
-fn cases(set: &RuleSet, csv: &str) -> Result<usize, Failure> {
-    let run = set.run_cases(csv).map_err(|findings| {
-        let lines: Vec<String> = findings.iter().map(|finding| format!("\n  {finding}")).collect();
-        Failure::new(
-            format!(
-                "failed to read the cases: {}{}",
-                plural(findings.len(), "finding"),
-                lines.concat()
-            ),
-            "mend the rows that are listed",
-        )
-    })?;
-    if run.failures.is_empty() {
-        return Ok(run.rows);
+/// The refusal of a set whose files have findings or whose cases fail.
+fn refused(findings: &[Finding], run: Option<&CasesRun>) -> Failure {
+    let mut lines: Vec<String> = findings.iter().map(|finding| format!("\n  {finding}")).collect();
+    if let Some(run) = run.filter(|run| !run.failures.is_empty()) {
+        lines.extend(run.to_string().lines().map(|line| format!("\n  {line}")));
     }
-    let lines = run.to_string();
-    let lines: Vec<String> = lines.lines().map(|line| format!("\n  {line}")).collect();
-    Err(Failure::new(
-        format!("failed: not every case got the expected answer{}", lines.concat()),
-        "mend the rule, or the expectation if it is wrong",
-    ))
+    if findings.is_empty() {
+        return Failure::new(
+            format!("failed: not every case got the expected answer{}", lines.concat()),
+            "mend the rule, or the expectation if it is wrong",
+        );
+    }
+    Failure::new(
+        format!(
+            "failed to accept the rules: {}{}",
+            plural(findings.len(), "finding"),
+            lines.concat()
+        ),
+        "mend what is listed and check again",
+    )
 }
 
 pub(crate) fn check(check: &Check) -> Result<(), Failure> {
     let folder = read(&check.folder)?;
-    let set = load(&folder)?;
-    let rows = match folder.files.get(CASES_FILE) {
-        Some(csv) => cases(&set, csv)?,
-        None => 0,
+    let seen = Examined::new(&folder.name, 0, &folder.files);
+    let Some(set) = seen.set.as_ref().filter(|_| seen.is_good()) else {
+        return Err(refused(&seen.findings, seen.cases.as_ref()));
     };
     for warning in set.warnings() {
         print::line(&format!("worth a look: {warning}"));
@@ -145,7 +127,7 @@ pub(crate) fn check(check: &Check) -> Result<(), Failure> {
         "{} is well: {}, {} pass, hash {}",
         folder.name,
         plural(statuses, "status"),
-        plural(rows, "case"),
+        plural(seen.cases.map_or(0, |run| run.rows), "case"),
         set.hash()
     ));
     Ok(())
@@ -153,7 +135,7 @@ pub(crate) fn check(check: &Check) -> Result<(), Failure> {
 
 pub(crate) fn test(test: &Test) -> Result<(), Failure> {
     let folder = read(&test.folder)?;
-    let set = load(&folder)?;
+    let set = RuleSet::from_files(&folder.name, 0, &folder.files).map_err(|findings| refused(&findings, None))?;
     let csv = match (&test.cases, folder.files.get(CASES_FILE)) {
         (Some(path), _) => fs::read_to_string(path).map_err(|error| {
             Failure::new(
@@ -169,8 +151,11 @@ pub(crate) fn test(test: &Test) -> Result<(), Failure> {
             ));
         }
     };
-    let rows = cases(&set, &csv)?;
-    print::line(&format!("{} passed", plural(rows, "case")));
+    let run = set.run_cases(&csv).map_err(|findings| refused(&findings, None))?;
+    if !run.failures.is_empty() {
+        return Err(refused(&[], Some(&run)));
+    }
+    print::line(&format!("{} passed", plural(run.rows, "case")));
     Ok(())
 }
 

@@ -78,7 +78,7 @@ pub(crate) async fn start(caller: &Caller<'_>, set: &str, which: WhichLeads) -> 
             404,
             "unknown_rule_set",
             format!("failed to find the rule set `{set}`: it is neither published nor built in"),
-            "list them with GET /api/rules",
+            "list them with GET /api/rules, or `redial rules list`",
         ));
     }
     let dry_run = wanted.dry_run;

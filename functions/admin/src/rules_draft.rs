@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::request::{Caller, unavailable};
 use crate::rules_examine::examine;
+use crate::rules_show::names;
 
 /// Files of a set: six, and room for names that the check then refuses.
 const FILES_MAX: usize = 20;
@@ -47,7 +48,7 @@ pub(crate) fn set_name(raw: &str) -> Result<RuleSetName, Problem> {
             404,
             "unknown_rule_set",
             format!("failed to find the rule set: {why}"),
-            "list them with GET /api/rules",
+            "list them with GET /api/rules, or `redial rules list`",
         )
     };
     let name = RuleSetName::parse(raw).map_err(|error| unknown(error.to_string()))?;
@@ -106,6 +107,9 @@ pub(crate) async fn save(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
     let open = stored.as_ref().filter(|draft| draft.published.is_none());
     if open.map(|draft| draft.revision) != save.revision {
         return Err(changed(open));
+    }
+    if stored.is_none() {
+        refuse_twin(caller, &set).await?;
     }
     let in_use = table
         .rules_active(&set)
@@ -212,7 +216,7 @@ pub(crate) async fn files_of(caller: &Caller<'_>, set: &RuleSetName, version: u3
             404,
             "unknown_version",
             format!("failed to find version {version} of the rule set `{set}`"),
-            "list the versions with GET /api/rules/{set}",
+            "list the versions with GET /api/rules/{set}, or `redial rules show`",
         )
     };
     if version == 0 {
@@ -252,6 +256,23 @@ fn based_on_what(in_use: u32) -> Problem {
     )
 }
 
+/// Two sets whose names differ only in capitals are one set to whoever reads them aloud.
+async fn refuse_twin(caller: &Caller<'_>, set: &RuleSetName) -> Result<(), Problem> {
+    let names = names(caller).await?;
+    let twin = names
+        .iter()
+        .find(|name| *name != set && name.as_str().eq_ignore_ascii_case(set.as_str()));
+    let Some(twin) = twin.filter(|_| !names.contains(set)) else {
+        return Ok(());
+    };
+    Err(Problem::new(
+        409,
+        "name_taken",
+        format!("failed to save the draft: there is a rule set `{twin}` already"),
+        format!("write `{twin}`, or choose a name that differs in more than capitals"),
+    ))
+}
+
 pub(crate) fn changed(now: Option<&Draft>) -> Problem {
     let message = match now {
         Some(draft) => format!(
@@ -266,6 +287,6 @@ pub(crate) fn changed(now: Option<&Draft>) -> Problem {
         409,
         "draft_changed",
         message,
-        "look at it with GET /api/rules/{set}/draft and send its `revision`; leave `revision` out for a first draft",
+        "look at it with GET /api/rules/{set}/draft, or `redial rules show SET --version draft`, and save over it with its `revision`, with the command --over; leave that out for a first draft",
     )
 }

@@ -3,7 +3,7 @@
 use redial_aws::rule_store::Files;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Campaign, RuleSetName};
-use redial_rules::{CASES_FILE, CasesRun, Finding, RuleSet, Spec};
+use redial_rules::{Examined, Finding, RuleSet, Spec};
 use serde_json::{Value, json};
 
 use crate::request::{Caller, unavailable};
@@ -11,49 +11,23 @@ use crate::request::{Caller, unavailable};
 /// Leads are counted up to here; more than ten thousand are "at least ten thousand" to a person.
 const COUNTED_MAX: usize = 10_000;
 
-/// Files that were looked at.
-pub(crate) struct Examined {
-    /// The set, if nothing is wrong with its files.
-    pub(crate) set: Option<RuleSet>,
-    findings: Vec<Finding>,
-    cases: Option<CasesRun>,
-}
+/// Files that were looked at, for an answer.
+pub(crate) struct Looked(pub(crate) Examined);
 
 /// Looks at files as the version that they would become.
-pub(crate) fn examine(name: &RuleSetName, version: u32, files: &Files) -> Examined {
-    let set = match RuleSet::from_files(name, version, files) {
-        Ok(set) => set,
-        Err(findings) => {
-            return Examined {
-                set: None,
-                findings,
-                cases: None,
-            };
-        }
-    };
-    match files.get(CASES_FILE).map(|csv| set.run_cases(csv)).transpose() {
-        Ok(cases) => Examined {
-            set: Some(set),
-            findings: Vec::new(),
-            cases,
-        },
-        Err(findings) => Examined {
-            set: None,
-            findings,
-            cases: None,
-        },
-    }
+pub(crate) fn examine(name: &RuleSetName, version: u32, files: &Files) -> Looked {
+    Looked(Examined::new(name, version, files))
 }
 
-impl Examined {
+impl Looked {
     /// Whether the files may be published.
     pub(crate) fn is_good(&self) -> bool {
-        self.set.is_some() && self.cases.as_ref().is_none_or(|run| run.failures.is_empty())
+        self.0.is_good()
     }
 
     /// For the one who wrote them.
     pub(crate) fn shown(&self) -> Value {
-        let cases = self.cases.as_ref().map(|run| {
+        let cases = self.0.cases.as_ref().map(|run| {
             let failures: Vec<Value> = run
                 .failures
                 .iter()
@@ -68,17 +42,17 @@ impl Examined {
         });
         json!({
             "ok": self.is_good(),
-            "hash": self.set.as_ref().map(RuleSet::hash),
-            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+            "hash": self.0.set.as_ref().map(RuleSet::hash),
+            "findings": self.0.findings.iter().map(finding).collect::<Vec<_>>(),
             // What is worth a look and refuses nothing.
-            "warnings": self.set.iter().flat_map(RuleSet::warnings).map(finding).collect::<Vec<_>>(),
+            "warnings": self.0.set.iter().flat_map(RuleSet::warnings).map(finding).collect::<Vec<_>>(),
             "cases": cases,
         })
     }
 
     /// The refusal, if they are no rules. Cases that fail are no reason not to try them.
     pub(crate) fn refused_rules(&self) -> Option<Answer> {
-        if self.set.is_some() { None } else { self.refusal() }
+        if self.0.set.is_some() { None } else { self.refusal() }
     }
 
     /// The refusal, if they are not good.
@@ -86,13 +60,13 @@ impl Examined {
         if self.is_good() {
             return None;
         }
-        let (code, message) = if self.set.is_none() {
+        let (code, message) = if self.0.set.is_none() {
             (
                 "rules_refused",
-                format!("failed to accept the rules: {} findings", self.findings.len()),
+                format!("failed to accept the rules: {} findings", self.0.findings.len()),
             )
         } else {
-            let failed = self.cases.as_ref().map_or(0, |run| run.failures.len());
+            let failed = self.0.cases.as_ref().map_or(0, |run| run.failures.len());
             (
                 "cases_failed",
                 format!("failed to accept the rules: {failed} cases fail"),

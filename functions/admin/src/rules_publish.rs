@@ -143,7 +143,7 @@ pub(crate) async fn approve(caller: &Caller<'_>, set: &str) -> Result<Answer, Pr
                 409,
                 "not_proposed",
                 "failed to approve the rules: nobody asked to publish this revision",
-                "publish it first with POST /api/rules/{set}/publish",
+                "publish it first with POST /api/rules/{set}/publish, or `redial rules publish`",
             )
         })?;
     if [&wish.by, &draft.by].contains(&&caller.actor.name) {
@@ -178,7 +178,7 @@ async fn go_live(
                 "failed to publish the rules: the draft was made from version {}, and version {in_use} is in use now",
                 draft.based_on
             ),
-            "look at the difference, take over what is new, and save the draft again with `based_on` set to the version in use",
+            "look at the difference, take over what is new, and save the draft again with `based_on` set to the version in use, with the command --based-on",
         ));
     }
     let newest = app
@@ -191,7 +191,7 @@ async fn go_live(
     if let Some(refusal) = examined.refusal() {
         return Ok(refusal);
     }
-    let Some(rules) = examined.set else {
+    let Some(rules) = examined.0.set else {
         return Err(Problem::new(
             500,
             "internal",
@@ -362,7 +362,7 @@ fn rollout_runs(rollout: &Rollout) -> Problem {
             "failed to publish the rules: version {} is on trial with {} % of the phones",
             rollout.version, rollout.share
         ),
-        "give it all phones with POST /api/rules/{set}/share, or roll back, then publish",
+        "give it all phones with POST /api/rules/{set}/share, or `redial rules share SET 100`, or roll back; then publish",
     )
 }
 
@@ -380,7 +380,7 @@ pub(crate) async fn changed_meanwhile(caller: &Caller<'_>, set: &RuleSetName) ->
         409,
         "changed_meanwhile",
         format!("failed to change the rules: {who}"),
-        "look at GET /api/rules/{set} and try again",
+        "look at GET /api/rules/{set}, or `redial rules show`, and try again",
     )
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn start(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
     };
     // Cases that fail are no reason not to look: a replay may be why they are about to change.
     let examined = examine(&set, 1, &files);
-    let Some(rules) = &examined.set else {
+    let Some(rules) = &examined.0.set else {
         caller.app.metrics.count("admin.refused");
         return Ok(examined
             .refusal()

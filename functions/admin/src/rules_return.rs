@@ -61,7 +61,7 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
                 "failed to roll back: version {} decides no more, version {from} does",
                 wish.from
             ),
-            "look at GET /api/rules/{set}; nothing was changed",
+            "look at GET /api/rules/{set}, or `redial rules show`; nothing was changed",
         ));
     }
     let to = match (wish.to, &seen.rollout) {
@@ -78,7 +78,7 @@ pub(crate) async fn roll_back(caller: &Caller<'_>, set: &str) -> Result<Answer, 
         ));
     }
     let examined = examine(&set, to, &files_of(caller, &set, to).await?);
-    let Some(target) = examined.set else {
+    let Some(target) = examined.0.set else {
         return Ok(examined
             .refusal()
             .unwrap_or_else(|| Answer::from(Problem::new(500, "internal", "failed to roll back", "report it"))));

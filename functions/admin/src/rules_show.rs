@@ -22,14 +22,14 @@ const CONTEXT_LINES: usize = 3;
 
 /// All sets: those that ship, and those that somebody made.
 pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
-    let table = &caller.app.table;
-    let mut names: BTreeSet<RuleSetName> = RuleSet::built_in_names()
-        .filter_map(|name| RuleSetName::parse(name).ok())
-        .collect();
-    names.extend(table.rule_sets().await.map_err(|error| unavailable(&error))?);
+    let names = names(caller).await?;
     let mut sets = Vec::with_capacity(names.len());
     for name in &names {
-        sets.push(summary(caller, name).await?);
+        let set = summary(caller, name).await?;
+        // Of a name whose only draft was dropped nothing is left to show.
+        if is_there(&set) {
+            sets.push(set);
+        }
     }
     Ok(Answer::json(200, &json!({"success": true, "rule_sets": sets})))
 }
@@ -47,7 +47,7 @@ pub(crate) async fn show(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
         .await
         .map_err(|error| unavailable(&error))?;
     let mut body = summary(caller, &set).await?;
-    if body["version"].is_null() && body["draft"].is_null() {
+    if !is_there(&body) {
         return Err(unknown(&set));
     }
     let next = versions.last().filter(|_| versions.len() == limit);
@@ -55,6 +55,30 @@ pub(crate) async fn show(caller: &Caller<'_>, set: &str) -> Result<Answer, Probl
     body["versions"] = versions.iter().map(version).collect();
     body["next_cursor"] = json!(next.and_then(|last| cursor::write(&last.version)));
     Ok(Answer::json(200, &body))
+}
+
+fn is_there(summary: &Value) -> bool {
+    !(summary["version"].is_null() && summary["draft"].is_null())
+}
+
+/// All names: built in, published, or of a draft, which may have been dropped.
+pub(crate) async fn names(caller: &Caller<'_>) -> Result<BTreeSet<RuleSetName>, Problem> {
+    let built_in = RuleSet::built_in_names().filter_map(|name| RuleSetName::parse(name).ok());
+    let written = caller
+        .app
+        .table
+        .rule_sets()
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok(built_in.chain(written).collect())
+}
+
+/// Refuses a set that nobody ever wrote.
+async fn known(caller: &Caller<'_>, set: &RuleSetName) -> Result<(), Problem> {
+    if names(caller).await?.contains(set) {
+        return Ok(());
+    }
+    Err(unknown(set))
 }
 
 async fn summary(caller: &Caller<'_>, set: &RuleSetName) -> Result<Value, Problem> {
@@ -167,6 +191,7 @@ pub(crate) async fn trial(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
         .map_err(|error| unavailable(&error))?;
     let Some((active, rollout)) = active.and_then(|active| active.rollout.clone().map(|rollout| (active, rollout)))
     else {
+        known(caller, &set).await?;
         return Ok(Answer::json(
             200,
             &json!({"success": true, "set": set, "rollout": null, "figures": null, "verdict": null}),
@@ -190,7 +215,9 @@ pub(crate) async fn trial(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
 
 /// Who did what with a set.
 pub(crate) async fn history(caller: &Caller<'_>, set: &str) -> Result<Answer, Problem> {
-    activities(caller, &activities_of(&set_name(set)?)).await
+    let set = set_name(set)?;
+    known(caller, &set).await?;
+    activities(caller, &activities_of(&set)).await
 }
 
 pub(crate) async fn named_files(
@@ -228,6 +255,9 @@ fn unknown(set: &RuleSetName) -> Problem {
         404,
         "unknown_rule_set",
         format!("failed to find the rule set `{set}`: it is neither published nor built in"),
-        format!("built in are {}; list all with GET /api/rules", names.join(", ")),
+        format!(
+            "built in are {}; list all with GET /api/rules, or `redial rules list`",
+            names.join(", ")
+        ),
     )
 }

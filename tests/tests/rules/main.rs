@@ -4,4 +4,5 @@ mod again;
 mod automatic_status;
 mod change;
 mod in_use;
+mod names;
 mod replay;

@@ -4,12 +4,11 @@
 //! change of it is one conditional write on its `epoch`, so that two people at once cannot overwrite each other.
 //! Whether a draft is any good is decided before; nothing is compiled here.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, Utc};
 use redial_domain::{Phone, RuleSetName};
+pub use redial_rules::Files;
 use serde::{Deserialize, Serialize};
 
 use crate::kept::{pack, unpack};
@@ -25,9 +24,6 @@ pub const SETS_MAX: i32 = 200;
 
 /// The attribute that holds the packed files.
 const FILES: &str = "files";
-
-/// The files of a rule set, by name.
-pub type Files = BTreeMap<String, String>;
 
 /// What to do with the leads that wait when a version becomes the one in use (R6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

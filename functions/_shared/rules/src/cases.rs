@@ -8,12 +8,13 @@ use std::fmt;
 use chrono::DateTime;
 use redial_domain::{
     Direction, Disposition, EventKind, ExplicitStop, Facts, FailureClass, NextWish, Outcome, RuleAnswer, RuleFacts,
-    Side, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop, find_stop_in_summary,
+    Side, StatusName, StopScope, StopSource, TranscriptLine, Transfer, find_explicit_stop, find_stop_in_summary,
 };
 
 use crate::decide::unknown_word;
 use crate::finding::FINDINGS_MAX;
 use crate::ruleset::CASES_FILE;
+use crate::spec::Spec;
 use crate::{Finding, RuleSet, cage};
 
 /// Rows of one table; a table is read by people.
@@ -94,126 +95,107 @@ impl fmt::Display for CasesRun {
     }
 }
 
+/// A row that was understood: a call, and what is expected of it.
+pub(crate) struct Case {
+    row: usize,
+    section: String,
+    facts: Facts,
+    status: StatusName,
+    kind: EventKind,
+    direction: Direction,
+    known: Disposition,
+    attempts: u32,
+    attempts_today: u32,
+    expected: String,
+    because: String,
+}
+
+/// Reads a table of cases about the statuses of a set.
+///
+/// # Errors
+/// All cells that cannot be read.
+pub(crate) fn read(spec: &Spec, csv: &str) -> Result<Vec<Case>, Vec<Finding>> {
+    let table = read_csv(csv).map_err(|finding| vec![finding])?;
+    let mut rows = table.into_iter();
+    let Some((_, header)) = rows.next() else {
+        return Err(vec![Finding::file(CASES_FILE, "the table is empty")]);
+    };
+    check_header(&header)?;
+    let (mut cases, mut findings, mut section) = (Vec::new(), Vec::new(), String::new());
+    for (number, cells) in rows {
+        if cells.iter().skip(1).all(String::is_empty) {
+            section = cells
+                .into_iter()
+                .next()
+                .filter(|title| !title.is_empty())
+                .unwrap_or(section);
+            continue;
+        }
+        if findings.len() == FINDINGS_MAX {
+            break;
+        }
+        if cases.len() == CASES_MAX {
+            let message = format!("the table has more than {CASES_MAX} cases");
+            findings.push(Finding::at(CASES_FILE, (number, 0), message));
+            break;
+        }
+        let row = Row {
+            header: &header,
+            cells: &cells,
+        };
+        match row.case(spec, number, &section) {
+            Ok(case) => cases.push(case),
+            Err(message) => findings.push(Finding::at(CASES_FILE, (number, 0), message)),
+        }
+    }
+    if findings.is_empty() { Ok(cases) } else { Err(findings) }
+}
+
 impl RuleSet {
     /// Runs a table of cases.
     ///
     /// # Errors
     /// All cells that cannot be read.
     pub fn run_cases(&self, csv: &str) -> Result<CasesRun, Vec<Finding>> {
-        let table = read_csv(csv).map_err(|finding| vec![finding])?;
-        let mut rows = table.into_iter();
-        let Some((_, header)) = rows.next() else {
-            return Err(vec![Finding::file(CASES_FILE, "the table is empty")]);
-        };
-        check_header(&header)?;
-        let (mut run, mut findings, mut section) = (CasesRun::default(), Vec::new(), String::new());
+        let mut run = CasesRun::default();
         let before = cage::steps();
-        for (number, cells) in rows {
-            if cells.iter().skip(1).all(String::is_empty) {
-                section = cells
-                    .into_iter()
-                    .next()
-                    .filter(|title| !title.is_empty())
-                    .unwrap_or(section);
-                continue;
+        for case in read(&self.spec, csv)? {
+            if cage::steps() - before > CASES_STEPS_MAX {
+                let message = format!("the cases above took more than {CASES_STEPS_MAX} steps");
+                return Err(vec![Finding::at(CASES_FILE, (case.row, 0), message)]);
             }
-            if findings.len() == FINDINGS_MAX {
-                break;
-            }
-            let too_many = (run.rows == CASES_MAX).then(|| format!("the table has more than {CASES_MAX} cases"));
-            let too_dear = (cage::steps() - before > CASES_STEPS_MAX)
-                .then(|| format!("the cases above took more than {CASES_STEPS_MAX} steps"));
-            if let Some(message) = too_many.or(too_dear) {
-                findings.push(Finding::at(CASES_FILE, (number, 0), message));
-                break;
-            }
-            let row = Row {
-                header: &header,
-                cells: &cells,
-            };
-            match self.run_case(&row) {
-                Err(message) => findings.push(Finding::at(CASES_FILE, (number, 0), message)),
-                Ok((got, line)) => {
-                    run.rows += 1;
-                    let (expected, because) = (row.cell("expected").to_owned(), row.cell("because").to_owned());
-                    if got != expected {
-                        let section = section.clone();
-                        run.failures.push(CaseFailure {
-                            row: number,
-                            section,
-                            expected,
-                            got,
-                            line,
-                            because,
-                        });
-                    }
-                }
+            run.rows += 1;
+            let (got, line) = self.run_case(&case);
+            if got != case.expected {
+                run.failures.push(CaseFailure {
+                    row: case.row,
+                    section: case.section,
+                    expected: case.expected,
+                    got,
+                    line,
+                    because: case.because,
+                });
             }
         }
-        if findings.is_empty() { Ok(run) } else { Err(findings) }
+        Ok(run)
     }
 
-    fn run_case(&self, row: &Row<'_>) -> Result<(String, String), String> {
-        let outcome = match row.cell("outcome") {
-            "" => return Err("the outcome is empty".to_owned()),
-            word => {
-                let known = Outcome::ALL.map(Outcome::as_str);
-                Outcome::parse(word).ok_or_else(|| unknown_word("outcome", word, &known))?
-            }
-        };
-        let stop = ExplicitStop {
-            source: StopSource::Spoken,
-            words: "do not call me".to_owned(),
-        };
-        let time_known = row.yes("callback_time_known")?;
-        let said = row.cell("lead_said").lines().map(|line| TranscriptLine {
-            side: Side::Lead,
-            text: line.to_owned(),
-        });
-        let transcript: Vec<TranscriptLine> = said.collect();
-        let facts = Facts {
-            disposition_word: Some(row.cell("word").to_owned()).filter(|word| !word.is_empty()),
-            transfer: row.word("transfer", parse_transfer)?.unwrap_or(Transfer::None),
-            failure: row.word("failure", parse_failure)?,
-            talk_s: row.number("talk_s")?,
-            callback_requested: row.yes("callback_requested")? || time_known,
-            callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
-            // As for a real call: the lead's own words, or what was written about them, may be a wish not to be called.
-            stop: row
-                .yes("asked_to_stop")?
-                .then_some(stop)
-                .or_else(|| find_explicit_stop(None, &transcript))
-                .or_else(|| find_stop_in_summary(row.cell("summary"))),
-            summary: Some(row.cell("summary").to_owned()).filter(|summary| !summary.is_empty()),
-            transcript,
-            ..Facts::ended(outcome)
-        };
-        let status = match row.cell("status") {
-            "" => self.default_status.name.clone(),
-            name => match self.spec.status(name) {
-                Some(status) => status.name.clone(),
-                None => {
-                    let known: Vec<&str> = self.spec.statuses.iter().map(|status| status.name.as_str()).collect();
-                    return Err(unknown_word("status", name, &known));
-                }
-            },
-        };
-        let attempts_today = row.number("attempts_today")?.unwrap_or(1);
+    fn run_case(&self, case: &Case) -> (String, String) {
         let rule = RuleFacts {
-            facts: &facts,
-            kind: row.word("kind", parse_kind)?.unwrap_or(EventKind::Ended),
-            direction: row.word("direction", parse_direction)?.unwrap_or(Direction::Outbound),
-            status: &status,
-            known: row.word("known", Disposition::parse)?.unwrap_or(Disposition::Unknown),
-            attempts: row.number("attempts")?.unwrap_or(attempts_today),
-            attempts_today,
+            facts: &case.facts,
+            kind: case.kind,
+            direction: case.direction,
+            status: &case.status,
+            known: case.known,
+            attempts: case.attempts,
+            attempts_today: case.attempts_today,
             intervals_min: None,
             ended_at: DateTime::UNIX_EPOCH,
         };
-        Ok(match self.decide_counting(&rule) {
+        match self.decide_counting(&rule) {
             Ok(answer) => (in_words(&answer), answer.trace.line),
             Err(error) => (error.to_string(), format!("{}:{}", error.script, error.line)),
-        })
+        }
     }
 }
 
@@ -238,6 +220,72 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
+    fn case(&self, spec: &Spec, number: usize, section: &str) -> Result<Case, String> {
+        let outcome = match self.cell("outcome") {
+            "" => return Err("the outcome is empty".to_owned()),
+            word => {
+                let known = Outcome::ALL.map(Outcome::as_str);
+                Outcome::parse(word).ok_or_else(|| unknown_word("outcome", word, &known))?
+            }
+        };
+        let name = self.cell("status");
+        let status = spec.statuses.iter().find(|status| {
+            if name.is_empty() {
+                status.default
+            } else {
+                status.name.as_str() == name
+            }
+        });
+        let status = status.ok_or_else(|| {
+            let known: Vec<&str> = spec.statuses.iter().map(|status| status.name.as_str()).collect();
+            unknown_word("status", name, &known)
+        })?;
+        let attempts_today = self.number("attempts_today")?.unwrap_or(1);
+        Ok(Case {
+            row: number,
+            section: section.to_owned(),
+            facts: self.facts(outcome)?,
+            status: status.name.clone(),
+            kind: self.word("kind", parse_kind)?.unwrap_or(EventKind::Ended),
+            direction: self.word("direction", parse_direction)?.unwrap_or(Direction::Outbound),
+            known: self.word("known", Disposition::parse)?.unwrap_or(Disposition::Unknown),
+            attempts: self.number("attempts")?.unwrap_or(attempts_today),
+            attempts_today,
+            expected: self.cell("expected").to_owned(),
+            because: self.cell("because").to_owned(),
+        })
+    }
+
+    fn facts(&self, outcome: Outcome) -> Result<Facts, String> {
+        let stop = ExplicitStop {
+            source: StopSource::Spoken,
+            words: "do not call me".to_owned(),
+        };
+        let time_known = self.yes("callback_time_known")?;
+        let said = self.cell("lead_said").lines().map(|line| TranscriptLine {
+            side: Side::Lead,
+            text: line.to_owned(),
+        });
+        let transcript: Vec<TranscriptLine> = said.collect();
+        Ok(Facts {
+            disposition_word: Some(self.cell("word").to_owned()).filter(|word| !word.is_empty()),
+            transfer: self.word("transfer", parse_transfer)?.unwrap_or(Transfer::None),
+            failure: self.word("failure", parse_failure)?,
+            talk_s: self.number("talk_s")?,
+            callback_requested: self.yes("callback_requested")? || time_known,
+            callback_at: time_known.then_some(DateTime::UNIX_EPOCH),
+            // As for a real call: the lead's own words, or what was written about them, may be a wish not to be called.
+            stop: self
+                .yes("asked_to_stop")?
+                .then_some(stop)
+                .or_else(|| find_explicit_stop(None, &transcript))
+                .or_else(|| find_stop_in_summary(self.cell("summary"))),
+            summary: Some(self.cell("summary").to_owned()).filter(|summary| !summary.is_empty()),
+            transcript,
+            ..Facts::ended(outcome)
+        })
+    }
+
     fn cell(&self, column: &str) -> &str {
         let at = self.header.iter().position(|name| name == column);
         at.and_then(|at| self.cells.get(at)).map_or("", String::as_str)

@@ -10,18 +10,16 @@ mod spec;
 mod switch;
 mod truth;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use redial_domain::RuleSetName;
 
 pub(crate) use script::script;
 
 use crate::finding::{plain, position};
-use crate::ruleset::{CASES_FILE, SPEC_FILE};
+use crate::ruleset::{CASES_FILE, Files, SPEC_FILE};
 use crate::spec::Spec;
 use crate::{Finding, RuleSet, Script};
-
-type Files = BTreeMap<String, String>;
 
 /// Bytes of `ruleset.toml` and of `cases.csv`: some thousand lines.
 const FILE_BYTES_MAX: usize = 256 * 1_024;

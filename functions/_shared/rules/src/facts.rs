@@ -69,6 +69,8 @@ pub(crate) enum Vocabulary {
     /// A status or nothing.
     StatusOrNone,
     Fixed(&'static [&'static str]),
+    /// A provider's word, as [`normalize_word`] writes it.
+    Normal,
     /// Any text.
     Free,
     /// Any whole number that counts something: never less than nothing.
@@ -110,7 +112,7 @@ pub(crate) const POINTS: &str = "points";
 pub(crate) const FACTS: [Fact; 24] = [
     Fact::new("outcome", Vocabulary::Outcome, |v| word(v.outcome.as_str())),
     Fact::new("disposition", Vocabulary::Disposition, |v| word(v.disposition.as_str())),
-    Fact::new("word", Vocabulary::Free, |v| word(v.word)),
+    Fact::new("word", Vocabulary::Normal, |v| word(v.word)),
     Fact::new("known", Vocabulary::Disposition, |v| word(v.rule.known.as_str())),
     Fact::new("status", Vocabulary::Status, |v| word(v.status.name.as_str())),
     Fact::new("status_kind", Vocabulary::Fixed(KINDS), |v| {
@@ -299,6 +301,7 @@ mod tests {
                 Vocabulary::Count => assert!(value.as_int().is_ok_and(|n| n >= 0), "{}", fact.name),
                 Vocabulary::YesNo => assert!(value.is_bool(), "{}", fact.name),
                 // A table: points by status.
+                Vocabulary::Normal => assert!(value.is_string(), "{}", fact.name),
                 Vocabulary::Free if fact.name == POINTS => assert!(value.is_map(), "{}", fact.name),
                 _ => assert!(value.is_string(), "{}", fact.name),
             }

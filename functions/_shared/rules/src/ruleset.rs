@@ -21,6 +21,9 @@ pub const SPEC_FILE: &str = "ruleset.toml";
 /// The table of cases, for people and for the check before publishing. A set may be without.
 pub const CASES_FILE: &str = "cases.csv";
 
+/// The texts of a set's files by their names.
+pub type Files = BTreeMap<String, String>;
+
 /// A rule set of one version.
 pub struct RuleSet {
     pub(crate) name: RuleSetName,
@@ -35,7 +38,8 @@ pub struct RuleSet {
     pub(crate) ears: Ears,
 }
 
-/// One script, ready to run.
+/// One script, ready to run; by default an empty one.
+#[derive(Default)]
 pub(crate) struct Compiled {
     pub(crate) ast: AST,
     /// The facts that it names.
@@ -51,24 +55,37 @@ impl RuleSet {
     ///
     /// # Errors
     /// All that is wrong with it, as far as one fault does not hide the next. What only looks wrong is in
-    /// [`RuleSet::warnings`].
-    pub fn from_files(
-        name: &RuleSetName,
-        version: u32,
-        files: &BTreeMap<String, String>,
-    ) -> Result<Self, Vec<Finding>> {
+    /// [`RuleSet::warnings`]. Its cases are looked at by [`Examined`](crate::Examined).
+    pub fn from_files(name: &RuleSetName, version: u32, files: &Files) -> Result<Self, Vec<Finding>> {
+        let (set, findings) = Self::read(name, version, files);
+        match set {
+            Some(set) if findings.is_empty() => Ok(set),
+            _ => Err(findings),
+        }
+    }
+
+    /// The set, if all its scripts can at least be run, and all that is wrong with it. What has findings must not decide
+    /// about leads; its cases can still be run.
+    pub(crate) fn read(name: &RuleSetName, version: u32, files: &Files) -> (Option<Self>, Vec<Finding>) {
         let hash = hash(files);
         let files = &without_marks(files);
         let mut findings = check::files(files);
         let spec = check::spec(name, files, &mut findings);
+        let is_consistent = findings.iter().all(|finding| finding.file != SPEC_FILE);
         // Without the statuses nothing can be said about the words in scripts; their grammar can still be checked.
         let scripts = Script::ALL.map(|script| check::script(script, files, spec.as_ref(), &mut findings));
-        let ([Some(a), Some(b), Some(c), Some(d)], Some(spec), true) = (scripts, spec, findings.is_empty()) else {
-            return Err(in_order(findings));
+        let Some(spec) = spec.filter(|_| is_consistent) else {
+            return (None, in_order(findings));
         };
         let Some(default_status) = spec.statuses.iter().find(|status| status.default).cloned() else {
-            return Err(vec![Finding::file(SPEC_FILE, "no status is the default")]);
+            findings.push(Finding::file(SPEC_FILE, "no status is the default"));
+            return (None, in_order(findings));
         };
+        let run = Script::ALL.into_iter().zip(&scripts);
+        let run: Vec<Script> = run
+            .filter(|(_, compiled)| compiled.is_some())
+            .map(|(script, _)| script)
+            .collect();
         let mut set = Self {
             name: name.clone(),
             version,
@@ -76,17 +93,17 @@ impl RuleSet {
             ears: Ears::new(&spec),
             spec,
             default_status,
-            scripts: [a, b, c, d],
+            scripts: scripts.map(Option::unwrap_or_default),
             warnings: Vec::new(),
         };
-        let findings = trial::every_kind_of_call(&set);
-        if !findings.is_empty() {
-            return Err(in_order(findings));
+        findings.extend(trial::every_kind_of_call(&set, &run));
+        if findings.is_empty() {
+            let mut warnings = check::statuses_that_nobody_has(&set, files);
+            warnings.extend(trial::outcomes_that_nobody_handles(&set));
+            set.warnings = in_order(warnings);
         }
-        let mut warnings = check::statuses_that_nobody_has(&set, files);
-        warnings.extend(trial::outcomes_that_nobody_handles(&set));
-        set.warnings = in_order(warnings);
-        Ok(set)
+        let can_run = run.len() == Script::ALL.len();
+        (can_run.then_some(set), in_order(findings))
     }
 
     /// Its name.
@@ -135,7 +152,7 @@ impl fmt::Debug for RuleSet {
 }
 
 /// The files without the invisible mark that some editors put first.
-fn without_marks(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn without_marks(files: &Files) -> Files {
     files
         .iter()
         .map(|(name, text)| (name.clone(), text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()))
@@ -143,7 +160,7 @@ fn without_marks(files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 /// Lengths are hashed too, so that text cannot wander from one file into the next unseen.
-fn hash(files: &BTreeMap<String, String>) -> String {
+fn hash(files: &Files) -> String {
     let mut sha = Sha256::new();
     for (name, text) in files {
         for part in [name, text] {

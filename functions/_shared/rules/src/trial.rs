@@ -2,6 +2,7 @@
 //! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
@@ -17,24 +18,38 @@ use crate::{Finding, RuleError, RuleSet, Script, cage};
 /// so that checking a rule set takes seconds at most, whatever is in it.
 const TRIAL_STEPS_MAX: u64 = 300_000;
 
-/// All that fails, at most one finding for each script: an endless loop is met once, not a thousand times.
-pub(crate) fn every_kind_of_call(set: &RuleSet) -> Vec<Finding> {
+/// Lines of one script at which it is shown to fail.
+const FAILURES_MAX: usize = 5;
+
+/// Steps of runs that failed, of one script: an endless loop is met some times, not a thousand times.
+const FAILING_STEPS_MAX: u64 = TRIAL_STEPS_MAX / 10;
+
+/// All that fails in the scripts to run: each line once, with the first call that fails there.
+pub(crate) fn every_kind_of_call(set: &RuleSet, scripts: &[Script]) -> Vec<Finding> {
     let before = cage::steps();
     let mut findings = Vec::new();
-    for script in Script::ALL {
+    for script in scripts {
+        let (mut lines, mut failing) = (BTreeSet::new(), 0);
         for (facts, disposition, status) in calls(set) {
-            if cage::steps() - before > TRIAL_STEPS_MAX {
+            let start = cage::steps();
+            if start - before > TRIAL_STEPS_MAX {
                 return findings;
             }
-            let tried = ask(set, script, &facts, disposition, status, None);
+            let tried = ask(set, *script, &facts, disposition, status, None);
             if let Err(error) = tried {
-                findings.push(finding(&error, facts.outcome, disposition, status));
+                failing += cage::steps() - start;
+                if lines.insert(error.line) {
+                    findings.push(finding(&error, facts.outcome, disposition, status));
+                }
+            }
+            if lines.len() == FAILURES_MAX || failing > FAILING_STEPS_MAX {
                 break;
             }
         }
+        if lines.is_empty() && *script == Script::AutoStatus {
+            findings.extend(every_status_said(set));
+        }
     }
-    findings.extend(every_status_said(set));
-    findings.truncate(Script::ALL.len());
     findings
 }
 
@@ -104,7 +119,7 @@ fn meaning(
     Some((answer.line, format!("{:?} {}", answer.says, answer.why)))
 }
 
-/// Each status that a word or a keyword can name, named by it. None if a talk without any already fails.
+/// Each status that a word or a keyword can name, named by it: the first that fails.
 fn every_status_said(set: &RuleSet) -> Option<Finding> {
     let facts = Facts::ended(Outcome::Answered);
     let named = set.spec.keywords.keys().chain(set.spec.status_words.keys());

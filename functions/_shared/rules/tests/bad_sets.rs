@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redial_domain::RuleSetName;
-use redial_rules::{CASES_FILE, RuleSet, Severity};
+use redial_rules::{CASES_FILE, Examined, RuleSet, Severity};
 
 const GOOD: &str = "_good";
 const EXPECTED: &str = "expected.txt";
@@ -28,18 +28,16 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 
 /// All that is said about a set, one message a line.
 fn said(files: &BTreeMap<String, String>, runs_cases: bool) -> String {
-    let lines = match RuleSet::from_files(&RuleSetName::parse("small").unwrap(), 1, files) {
-        Err(findings) => {
-            assert!(findings.iter().all(|finding| finding.severity == Severity::Error));
-            findings.iter().map(ToString::to_string).collect()
-        }
-        Ok(set) if runs_cases => match set.run_cases(&files[CASES_FILE]) {
-            Err(findings) => findings.iter().map(ToString::to_string).collect(),
-            Ok(run) if run.failures.is_empty() => Vec::new(),
-            Ok(run) => vec![run.to_string()],
-        },
-        Ok(_) => Vec::new(),
-    };
+    let mut files = files.clone();
+    if !runs_cases {
+        files.remove(CASES_FILE);
+    }
+    let seen = Examined::new(&RuleSetName::parse("small").unwrap(), 1, &files);
+    assert!(seen.findings.iter().all(|finding| finding.severity == Severity::Error));
+    let mut lines: Vec<String> = seen.findings.iter().map(ToString::to_string).collect();
+    if let Some(run) = seen.cases.filter(|run| !run.failures.is_empty()) {
+        lines.push(run.to_string());
+    }
     lines.join("\n")
 }
 

@@ -120,7 +120,7 @@ fn nesting_inside_a_function_has_a_nearer_bottom() {
 #[test]
 fn a_chain_of_forty_statuses_fits() {
     let chain: String = (0..40)
-        .map(|n| format!("if talk_s == {n} && word == \"x\" {{ go_on(\"{n}\") }}\nelse "))
+        .map(|n| format!("if talk_s == {n} && word == \"X\" {{ go_on(\"{n}\") }}\nelse "))
         .collect();
     assert_eq!(
         findings(with("stop_redial.rhai", &format!("{chain} {{ go_on() }}"))),

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use redial_domain::{Disposition, Outcome};
+use redial_domain::{Disposition, Outcome, normalize_word};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Scope, Stmt};
 
-use super::Files;
 use super::conditions::gap;
 use super::truth::Tries;
 use crate::answers::{ANSWERS, AnswerFn, usages};
 use crate::cage::{self, HELPERS, SCRIPT_BYTES_MAX, VARIABLES_MAX};
 use crate::facts::{self, FACTS, Vocabulary};
 use crate::finding::{FINDINGS_MAX, plain_parse_error};
-use crate::ruleset::Compiled;
+use crate::ruleset::{Compiled, Files};
 use crate::spec::Spec;
 use crate::{Finding, Script};
 
@@ -285,6 +284,8 @@ impl Look<'_> {
         let Some(fact) = facts::find(&name.1) else { return };
         let words = match other {
             Expr::Array(items, _) => items.iter().collect::<Vec<_>>(),
+            // A part of a word need not look like a whole one.
+            _ if fact.words == Vocabulary::Normal && call.name == "contains" => return,
             one => vec![one],
         };
         for word in words {
@@ -296,6 +297,15 @@ impl Look<'_> {
 
     fn word(&mut self, words: Vocabulary, what: &str, word: &str, at: Position) {
         if self.is_known(words, word) {
+            return;
+        }
+        if words == Vocabulary::Normal {
+            let finding = self.say(
+                at,
+                format!("`{what}` is never `{word}`: it is in capitals, with `_` between"),
+            );
+            self.findings
+                .push(finding.hint(format!("write \"{}\"", normalize_word(word))));
             return;
         }
         let known = self.known_words(words).unwrap_or_default();
@@ -312,6 +322,7 @@ impl Look<'_> {
             (Vocabulary::Status, Some(spec)) => spec.status(word).is_some(),
             (Vocabulary::StatusOrNone, Some(spec)) => word.is_empty() || spec.status(word).is_some(),
             (Vocabulary::Fixed(fixed), _) => fixed.contains(&word),
+            (Vocabulary::Normal, _) => normalize_word(word) == word,
             (Vocabulary::Status | Vocabulary::StatusOrNone, None)
             | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => true,
         }
@@ -329,7 +340,7 @@ impl Look<'_> {
             }
             (Vocabulary::Fixed(fixed), _) => fixed.iter().map(|word| (*word).to_owned()).collect(),
             (Vocabulary::Status | Vocabulary::StatusOrNone, None)
-            | (Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => return None,
+            | (Vocabulary::Normal | Vocabulary::Free | Vocabulary::Count | Vocabulary::YesNo, _) => return None,
         })
     }
 }
