@@ -29,6 +29,8 @@ pub(crate) struct Faults {
 
     /// An instance dies between two of its requests.
     pub(crate) crash: u32,
+    /// The same, of outcomes alone.
+    pub(crate) outcomes_crash: u32,
     /// A batch that was done comes again.
     pub(crate) redelivered: u32,
     /// An invocation gets a new instance with empty caches.
@@ -99,6 +101,7 @@ impl Faults {
         index_late_ms: 0,
         slow: 0,
         crash: 0,
+        outcomes_crash: 0,
         redelivered: 0,
         cold_start: 0,
         skew_ms: 0,
@@ -140,6 +143,7 @@ impl Faults {
         index_late_ms: 2_000,
         slow: 5,
         crash: 40,
+        outcomes_crash: 0,
         redelivered: 40,
         cold_start: 60,
         skew_ms: 1_500,

@@ -128,6 +128,11 @@ impl Instances {
             .pop()
     }
 
+    /// Ends them all. Each knows its world, which would otherwise live as long as they do.
+    pub(crate) fn end(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn give_back(&self, name: &'static str, instance: Instance) {
         self.idle
             .lock()
@@ -171,7 +176,12 @@ pub(crate) async fn run_and_tell(
         },
     };
     let was_wrong = instance.off.get().abs() > WRONG;
-    *instance.crash.left() = dice.happens(faults.crash).then(|| {
+    let crash = if name == "outcomes" {
+        faults.crash.max(faults.outcomes_crash)
+    } else {
+        faults.crash
+    };
+    *instance.crash.left() = dice.happens(crash).then(|| {
         let side = if dice.happens(500) {
             Dies::BeforeItsRequest
         } else {

@@ -4,7 +4,7 @@
 //! must stand.
 
 /// A scenario, a seed, and what it found.
-pub(crate) const ALL: [(&str, u64, &str); 3] = [
+pub(crate) const ALL: [(&str, u64, &str); 4] = [
     (
         "dead-letters",
         1,
@@ -19,5 +19,10 @@ pub(crate) const ALL: [(&str, u64, &str); 3] = [
         "wrong-clocks",
         1_795_271_000_010,
         "the fifth call of a day was shortly before midnight, in hours that run past it, and the next day began the ladder anew",
+    ),
+    (
+        "talks",
+        5_200_223,
+        "a sale was the first that was heard of a transfer, and the line was not kept free for the talk with the agent",
     ),
 ];

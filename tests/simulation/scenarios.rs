@@ -211,7 +211,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             people::fill(&people, 12).await;
             people.pause_s(600, 900).await;
             let crashing = Faults {
-                crash: 700,
+                outcomes_crash: 700,
                 ..people.world.faults()
             };
             people.world.set_faults(crashing);

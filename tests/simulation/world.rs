@@ -291,6 +291,7 @@ async fn live(scenario: &Scenario, seed: u64, plant: Option<&Plant>) -> Result<E
     world.pass_until(scenario.end()).await;
     script.abort();
     finish(&world, &people).await;
+    world.instances.end();
     if scenario.has_dead_letters && world.judge.first().is_none() {
         world.judge.must_have_seen_dead_letters(&world);
     }

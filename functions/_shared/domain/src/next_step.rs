@@ -67,8 +67,8 @@ pub enum Next {
 pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &Limits<'_>, now: DateTime<Utc>) -> Step {
     let facts = &event.facts;
     let ended_at = facts.ended_at.filter(|end| *end <= now).unwrap_or(now);
-    let hold_until = (answer.disposition == Disposition::Transferred && facts.transfer == Transfer::Connected)
-        .then(|| ended_at + TRANSFER_HOLD);
+    // Whatever the talk came to: who bought after the transfer may still be talking, and has other leads.
+    let hold_until = (facts.transfer == Transfer::Connected).then(|| ended_at + TRANSFER_HOLD);
     let step = |state, next, reason| Step {
         status: answer.status.clone(),
         state,
@@ -94,7 +94,6 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
         };
         return Step {
             stop: Some(scope),
-            hold_until: None,
             ..step(state, Next::Never, reason)
         };
     }
@@ -454,6 +453,12 @@ mod tests {
         case.answer.disposition = Disposition::Transferred;
         case.event.facts.transfer = Transfer::Connected;
         assert_eq!(case.step().hold_until, Some(at("2026-11-20T17:30:30Z")));
+        case.answer.disposition = Disposition::Sale;
+        case.answer.stop = Some(StopWish {
+            scope: StopScope::Subject,
+            reason: "sold".into(),
+        });
+        assert_eq!(case.step().hold_until, Some(at("2026-11-20T17:30:30Z")), "also after a sale");
         case.event.facts.transfer = Transfer::Tried;
         assert_eq!(case.step().hold_until, None);
     }
