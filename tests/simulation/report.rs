@@ -157,7 +157,11 @@ fn search(arguments: &Arguments, scenario: Option<&'static Scenario>, plant: Opt
         None => failed == 0,
         Some(plant) => {
             let found = all.iter().any(|done| is_found(plant, done));
-            println!("the defect {} was {}", plant.name, if found { "found" } else { "not found" });
+            println!(
+                "the defect {} was {}",
+                plant.name,
+                if found { "found" } else { "not found" }
+            );
             found
         }
     };

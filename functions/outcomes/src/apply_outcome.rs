@@ -21,6 +21,7 @@ use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::TableError;
 use redial_domain::{
     AttemptEnd, AttemptId, CallEvent, CampaignId, Direction, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region,
+    Transfer,
 };
 use redial_rules::consequences::{Case, Decided};
 use redial_telephony::bland::{AskError, BlandClient};
@@ -247,6 +248,10 @@ impl Applier {
         event.direction = details.direction;
         event.leg = details.leg;
         event.ours = details.ours;
+        // It may be the first that is heard of a person who is talking with an agent now.
+        if details.facts.transfer == Transfer::Connected {
+            event.facts.transfer = Transfer::Connected;
+        }
         Ok(event.phone.is_some())
     }
 

@@ -458,7 +458,11 @@ mod tests {
             scope: StopScope::Subject,
             reason: "sold".into(),
         });
-        assert_eq!(case.step().hold_until, Some(at("2026-11-20T17:30:30Z")), "also after a sale");
+        assert_eq!(
+            case.step().hold_until,
+            Some(at("2026-11-20T17:30:30Z")),
+            "also after a sale"
+        );
         case.event.facts.transfer = Transfer::Tried;
         assert_eq!(case.step().hold_until, None);
     }
