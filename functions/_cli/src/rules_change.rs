@@ -37,7 +37,7 @@ pub(crate) struct Draft {
 
 /// Publishes a folder: checked, with its cases, live in every function within 15 seconds.
 ///
-/// Nothing is published when anything is wrong. Where two people are needed, it waits for `redial rules approve`.
+/// Nothing is published when anything is wrong, and no draft is left. Where two people are needed, it waits for `redial rules approve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Publish {
     /// The folder; its name is the set's
@@ -179,9 +179,22 @@ pub(crate) async fn publish(publish: Publish) -> Result<(), Failure> {
         "revision": saved["revision"], "note": publish.note, "share": publish.share,
         "waiting": waiting(publish.replan), "without_cases": publish.without_cases,
     });
-    let answer = api
+    let published = api
         .post(&["api", "rules", folder.name.as_str(), "publish"], &body)
-        .await?;
+        .await;
+    let answer = match published {
+        Ok(answer) => answer,
+        Err(refusal) => {
+            // A refused command leaves nothing behind, unless a draft was there before. Best effort: what stays says so
+            // when the next one is saved.
+            if publish.over.is_none() {
+                let revision = saved["revision"].to_string();
+                let draft = ["api", "rules", folder.name.as_str(), "draft"];
+                let _ = api.delete(&draft, &[("revision", &revision)]).await;
+            }
+            return Err(refusal);
+        }
+    };
     if answer["state"] == "waits_for_approval" {
         print::line(&format!(
             "{}: revision {} waits for somebody else: redial rules approve {} --revision {}",

@@ -75,7 +75,7 @@ impl Caller<'_> {
             Problem::new(
                 422,
                 "bad_field",
-                format!("failed to read the body: {error}"),
+                format!("failed to read the body: {}", redial_rules::plain(&error.to_string())),
                 "correct the field and send it again",
             )
         })

@@ -287,6 +287,6 @@ pub(crate) fn changed(now: Option<&Draft>) -> Problem {
         409,
         "draft_changed",
         message,
-        "look at it with GET /api/rules/{set}/draft, or `redial rules show SET --version draft`, and save over it with its `revision`, with the command --over; leave that out for a first draft",
+        "look at it with GET /api/rules/{set}/draft, or `redial rules show SET --version draft --out FOLDER`, and save over it with its `revision`, with the command --over; leave that out for a first draft",
     )
 }

@@ -3,6 +3,7 @@
 //! Columns are named like the facts; an empty cell is the usual. The last two columns are `expected` and `because`. A
 //! row with nothing but its first cell is a section title.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::DateTime;
@@ -15,7 +16,7 @@ use crate::decide::unknown_word;
 use crate::finding::FINDINGS_MAX;
 use crate::ruleset::CASES_FILE;
 use crate::spec::Spec;
-use crate::{Finding, RuleSet, cage};
+use crate::{Finding, RuleError, RuleSet, cage};
 
 /// Rows of one table; a table is read by people.
 const CASES_MAX: usize = 5_000;
@@ -68,30 +69,51 @@ pub struct CaseFailure {
     pub line: String,
     /// Why the table expects it.
     pub because: String,
+    /// Whether a script failed on it, and `got` says how.
+    pub ended_in_error: bool,
 }
 
 impl fmt::Display for CasesRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for CaseFailure {
+        let mut told: BTreeMap<&str, usize> = BTreeMap::new();
+        for failure in &self.failures {
+            // A script that fails says the same of each row: once is enough.
+            if failure.ended_in_error {
+                let times = told.entry(&failure.got).or_default();
+                *times += 1;
+                if *times > 1 {
+                    continue;
+                }
+            }
+            writeln!(f, "{failure}")?;
+        }
+        for (got, times) in told.iter().filter(|(_, times)| **times > 1) {
+            writeln!(f, "and {} more rows: `{got}`", times - 1)?;
+        }
+        write!(f, "{} cases, {} failed", self.rows, self.failures.len())
+    }
+}
+
+impl fmt::Display for CaseFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
             row,
             section,
             expected,
             got,
             line,
             because,
-        } in &self.failures
-        {
-            let section = if section.is_empty() {
-                String::new()
-            } else {
-                format!(" ({section})")
-            };
-            writeln!(
-                f,
-                "row {row}{section}: expected `{expected}` because {because}; got `{got}` by {line}"
-            )?;
-        }
-        write!(f, "{} cases, {} failed", self.rows, self.failures.len())
+            ..
+        } = self;
+        let section = if section.is_empty() {
+            String::new()
+        } else {
+            format!(" ({section})")
+        };
+        write!(
+            f,
+            "row {row}{section}: expected `{expected}` because {because}; got `{got}` by {line}"
+        )
     }
 }
 
@@ -165,7 +187,10 @@ impl RuleSet {
                 return Err(vec![Finding::at(CASES_FILE, (case.row, 0), message)]);
             }
             run.rows += 1;
-            let (got, line) = self.run_case(&case);
+            let answered = self.run_case(&case);
+            let ended_in_error = answered.is_err();
+            let (got, line) =
+                answered.unwrap_or_else(|error| (error.message, format!("{}:{}", error.script, error.line)));
             if got != case.expected {
                 run.failures.push(CaseFailure {
                     row: case.row,
@@ -174,13 +199,14 @@ impl RuleSet {
                     got,
                     line,
                     because: case.because,
+                    ended_in_error,
                 });
             }
         }
         Ok(run)
     }
 
-    fn run_case(&self, case: &Case) -> (String, String) {
+    fn run_case(&self, case: &Case) -> Result<(String, String), RuleError> {
         let rule = RuleFacts {
             facts: &case.facts,
             kind: case.kind,
@@ -192,10 +218,8 @@ impl RuleSet {
             intervals_min: None,
             ended_at: DateTime::UNIX_EPOCH,
         };
-        match self.decide_counting(&rule) {
-            Ok(answer) => (in_words(&answer), answer.trace.line),
-            Err(error) => (error.to_string(), format!("{}:{}", error.script, error.line)),
-        }
+        let answer = self.decide_counting(&rule)?;
+        Ok((in_words(&answer), answer.trace.line))
     }
 }
 

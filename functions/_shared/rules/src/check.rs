@@ -7,6 +7,7 @@ mod auto_status;
 mod conditions;
 mod script;
 mod spec;
+mod spec_text;
 mod switch;
 mod truth;
 
@@ -16,7 +17,7 @@ use redial_domain::RuleSetName;
 
 pub(crate) use script::script;
 
-use crate::finding::{plain, position};
+use crate::finding::position;
 use crate::ruleset::{CASES_FILE, Files, SPEC_FILE};
 use crate::spec::Spec;
 use crate::{Finding, RuleSet, Script};
@@ -47,20 +48,26 @@ pub(crate) fn files(files: &Files) -> Vec<Finding> {
     findings
 }
 
-/// Reads and checks `ruleset.toml`.
-pub(crate) fn spec(name: &RuleSetName, files: &Files, findings: &mut Vec<Finding>) -> Option<Spec> {
+/// Reads and checks `ruleset.toml`. A set of another name than its folder's can be tried, one with any other fault
+/// cannot: then it is only good for looking at the words in scripts and cases.
+pub(crate) fn spec(name: &RuleSetName, files: &Files, findings: &mut Vec<Finding>) -> Option<(Spec, IsConsistent)> {
     let text = files.get(SPEC_FILE).filter(|text| text.len() <= FILE_BYTES_MAX)?;
-    match Spec::parse(text) {
-        Ok(spec) => {
-            spec::check(name, text, &spec, findings);
-            Some(spec)
-        }
-        Err((byte, message)) => {
-            findings.push(Finding::at(SPEC_FILE, position(text, byte), plain(&message)));
-            None
-        }
+    let mut faults = Vec::new();
+    let read = spec_text::read(text, &mut faults);
+    let spec = read.spec.map(|spec| {
+        spec::check(&read.text, &spec, &mut faults);
+        (spec, IsConsistent(faults.is_empty()))
+    });
+    if let Some((spec, _)) = &spec {
+        faults.extend(spec::check_name(name, text, spec));
     }
+    findings.append(&mut faults);
+    spec
 }
+
+/// Whether a rule set's file has no fault but its name.
+#[derive(Clone, Copy)]
+pub(crate) struct IsConsistent(pub(crate) bool);
 
 /// Statuses that no lead ever gets by a rule, or never can get. People set statuses by hand too, so they may be meant.
 pub(crate) fn statuses_that_nobody_has(set: &RuleSet, files: &Files) -> Vec<Finding> {

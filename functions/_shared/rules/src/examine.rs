@@ -28,7 +28,7 @@ impl Examined {
         let run = files.get(CASES_FILE).and_then(|csv| match &set {
             Some(set) => Some(set.run_cases(csv)),
             None => {
-                let spec = check::spec(name, files, &mut Vec::new())?;
+                let (spec, _) = check::spec(name, files, &mut Vec::new())?;
                 cases::read(&spec, csv).err().map(Err)
             }
         });

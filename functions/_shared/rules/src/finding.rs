@@ -285,14 +285,15 @@ fn inner_error(inner: &EvalAltResult, outer_at: (usize, usize)) -> (String, (usi
     (text, if at.0 == 0 { outer_at } else { at })
 }
 
-/// Parsers name types as programmers do.
-pub(crate) fn plain(text: &str) -> String {
-    const WORDS: [(&str, &str); 23] = [
+/// What a parser says, without the names that programmers have for types.
+pub fn plain(text: &str) -> String {
+    const WORDS: [(&str, &str); 27] = [
         ("failed to parse timezone: ", "there is no zone "),
         ("ImmutableString", "text"),
         ("&str | text | String", "text"),
         ("alloc::string::String", "text"),
         ("invalid type: ", "this is "),
+        ("invalid value: ", "this is "),
         ("a borrowed string", "text"),
         ("string \"", "the text \""),
         ("a string", "text"),
@@ -303,7 +304,16 @@ pub(crate) fn plain(text: &str) -> String {
         ("floating point `", "the number `"),
         ("boolean `", "`"),
         ("a boolean", "true or false"),
-        ("expected u32", "expected a whole number"),
+        (
+            "expected u32",
+            "expected a whole number of 0 or more, of at most nine digits",
+        ),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        (
+            "short or long weekday names expected",
+            "this is no weekday, expected mon, tue, wed, thu, fri, sat or sun",
+        ),
         ("expected struct ", "expected the table "),
         ("unknown variant", "unknown word"),
         ("unknown field", "unknown setting"),
@@ -312,9 +322,14 @@ pub(crate) fn plain(text: &str) -> String {
         ("i64", "number"),
         ("f64", "number with a fraction"),
     ];
-    WORDS.iter().fold(text.to_owned(), |text, (programmer, person)| {
+    let text = WORDS.iter().fold(text.to_owned(), |text, (programmer, person)| {
         text.replace(programmer, person)
-    })
+    });
+    // What follows is the name that the program has for the table.
+    match text.split_once("expected the table ") {
+        Some((before, _)) => format!("{before}expected a table"),
+        None => text,
+    }
 }
 
 #[cfg(test)]

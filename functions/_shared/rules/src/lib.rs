@@ -29,7 +29,7 @@ pub use cases::{CaseFailure, CasesRun};
 pub use decide::{Explained, Said};
 pub use error::RuleError;
 pub use examine::Examined;
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Severity, plain};
 pub use ruleset::{CASES_FILE, Files, RuleSet, SPEC_FILE};
 pub use script::Script;
 pub use spec::{AutoStatus, Defaults, Labels, Spec, Status, StatusKind};

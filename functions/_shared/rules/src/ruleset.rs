@@ -10,6 +10,7 @@ use redial_domain::RuleSetName;
 use rhai::AST;
 use sha2::{Digest, Sha256};
 
+use crate::check::IsConsistent;
 use crate::facts::Fact;
 use crate::spec::{Spec, Status};
 use crate::talk::Ears;
@@ -71,10 +72,10 @@ impl RuleSet {
         let files = &without_marks(files);
         let mut findings = check::files(files);
         let spec = check::spec(name, files, &mut findings);
-        let is_consistent = findings.iter().all(|finding| finding.file != SPEC_FILE);
         // Without the statuses nothing can be said about the words in scripts; their grammar can still be checked.
-        let scripts = Script::ALL.map(|script| check::script(script, files, spec.as_ref(), &mut findings));
-        let Some(spec) = spec.filter(|_| is_consistent) else {
+        let scripts =
+            Script::ALL.map(|script| check::script(script, files, spec.as_ref().map(|(spec, _)| spec), &mut findings));
+        let Some((spec, IsConsistent(true))) = spec else {
             return (None, in_order(findings));
         };
         let Some(default_status) = spec.statuses.iter().find(|status| status.default).cloned() else {
@@ -100,6 +101,13 @@ impl RuleSet {
         if findings.is_empty() {
             let mut warnings = check::statuses_that_nobody_has(&set, files);
             warnings.extend(trial::outcomes_that_nobody_handles(&set));
+            if !files.contains_key(CASES_FILE) {
+                let none = Finding::file(
+                    CASES_FILE,
+                    "there are no cases, so nobody knows whether it does what it is meant to",
+                );
+                warnings.push(none.hint("write some; rules/README.md shows how").warning());
+            }
             set.warnings = in_order(warnings);
         }
         let can_run = run.len() == Script::ALL.len();

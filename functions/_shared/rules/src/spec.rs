@@ -173,6 +173,14 @@ pub struct Defaults {
     pub window: Window,
 }
 
+/// What cannot be read of it.
+pub(crate) struct SpecFault {
+    /// Where, in bytes.
+    pub(crate) span: Option<std::ops::Range<usize>>,
+    /// What, as the parser says it.
+    pub(crate) message: String,
+}
+
 /// What a word says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WordMeaning {
@@ -182,9 +190,12 @@ pub(crate) enum WordMeaning {
 
 impl Spec {
     /// Reads the file. The error says where in the text, in bytes, and what.
-    pub(crate) fn parse(text: &str) -> Result<Self, (usize, String)> {
+    pub(crate) fn parse(text: &str) -> Result<Self, SpecFault> {
         let read = toml::from_str::<Self>(text);
-        let mut spec = read.map_err(|error| (error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        let mut spec = read.map_err(|error| SpecFault {
+            span: error.span(),
+            message: error.message().to_owned(),
+        })?;
         let dispositions = spec.words.iter().flat_map(|(is, words)| {
             words
                 .iter()

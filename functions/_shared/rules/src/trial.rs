@@ -1,8 +1,9 @@
 //! Runs a new rule set over every kind of call before anybody uses it: each outcome with each disposition,
-//! failure and promise, and each status. A way through a script that ends without an answer is found here and not by a lead.
+//! failure and promise, each status, each word that it knows, talks of every length and calls up to the last. A way through a script that ends without an answer is found here and not by a lead.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use chrono::DateTime;
 use redial_domain::{Direction, Disposition, EventKind, Facts, FailureClass, Outcome, RuleFacts, StatusName, Transfer};
@@ -30,16 +31,15 @@ pub(crate) fn every_kind_of_call(set: &RuleSet, scripts: &[Script]) -> Vec<Findi
     let mut findings = Vec::new();
     for script in scripts {
         let (mut lines, mut failing) = (BTreeSet::new(), 0);
-        for (facts, disposition, status) in calls(set) {
+        for call in calls(set) {
             let start = cage::steps();
             if start - before > TRIAL_STEPS_MAX {
                 return findings;
             }
-            let tried = ask(set, *script, &facts, disposition, status, None);
-            if let Err(error) = tried {
+            if let Err(error) = ask(set, *script, &call, None) {
                 failing += cage::steps() - start;
                 if lines.insert(error.line) {
-                    findings.push(finding(&error, facts.outcome, disposition, status));
+                    findings.push(finding(&error, &call));
                 }
             }
             if lines.len() == FAILURES_MAX || failing > FAILING_STEPS_MAX {
@@ -121,38 +121,92 @@ fn meaning(
 
 /// Each status that a word or a keyword can name, named by it: the first that fails.
 fn every_status_said(set: &RuleSet) -> Option<Finding> {
-    let facts = Facts::ended(Outcome::Answered);
-    let named = set.spec.keywords.keys().chain(set.spec.status_words.keys());
-    for name in named {
-        let tried = ask(
-            set,
-            Script::AutoStatus,
-            &facts,
-            Disposition::Human,
-            &set.default_status,
-            Some(name),
-        );
-        if let Err(error) = tried {
-            let found = finding(&error, facts.outcome, Disposition::Human, &set.default_status);
-            return Some(found.hint(format!("tried with a talk that says `{name}`")));
-        }
-    }
-    None
+    let call = Tried {
+        facts: Facts::ended(Outcome::Answered),
+        disposition: Disposition::Human,
+        status: &set.default_status,
+        word: "",
+        attempts: 1,
+        attempts_today: 1,
+    };
+    let mut named = set.spec.keywords.keys().chain(set.spec.status_words.keys());
+    named.find_map(|name| {
+        let error = ask(set, Script::AutoStatus, &call, Some(name)).err()?;
+        Some(finding(&error, &call).hint(format!("tried with a talk that says `{name}`")))
+    })
 }
 
-/// Each outcome, in its variants, with each disposition for a new lead; and each disposition at each status.
-fn calls(set: &RuleSet) -> impl Iterator<Item = (Facts, Disposition, &Status)> {
+/// A call to try.
+#[derive(Clone)]
+struct Tried<'a> {
+    facts: Facts,
+    disposition: Disposition,
+    status: &'a Status,
+    word: &'a str,
+    attempts: u32,
+    attempts_today: u32,
+}
+
+/// Counts at which rules turn: the first call, the last of a day, the last of a life, and beyond.
+const ATTEMPTS: [(u32, u32); 7] = [(2, 2), (3, 3), (4, 1), (8, 8), (10, 1), (25, 24), (200, 2)];
+/// Lengths of talks at which rules turn, in seconds.
+const TALKS_S: [u32; 5] = [0, 2, 10, 60, 1_800];
+/// A word that no set knows.
+const STRANGE_WORD: &str = "SOMETHING_ELSE";
+
+/// Each outcome, in its variants, with each disposition for a new lead; each disposition at each status; then one thing
+/// after another: counts, lengths, words.
+fn calls(set: &RuleSet) -> impl Iterator<Item = Tried<'_>> {
+    let tried = |facts, disposition, status| Tried {
+        facts,
+        disposition,
+        status,
+        word: "",
+        attempts: 1,
+        attempts_today: 1,
+    };
+    let default = &set.default_status;
     let new = Outcome::ALL.into_iter().flat_map(variants).flat_map(move |facts| {
         Disposition::ALL
             .into_iter()
-            .map(move |disposition| (facts.clone(), disposition, &set.default_status))
+            .map(move |disposition| tried(facts.clone(), disposition, default))
     });
-    let known = set.spec.statuses.iter().flat_map(|status| {
+    let known = set.spec.statuses.iter().flat_map(move |status| {
         Disposition::ALL
             .into_iter()
-            .map(move |disposition| (Facts::ended(Outcome::NoAnswer), disposition, status))
+            .map(move |disposition| tried(Facts::ended(Outcome::NoAnswer), disposition, status))
     });
-    new.chain(known)
+    let plain = move || {
+        TELLING
+            .into_iter()
+            .map(move |(outcome, proves)| tried(Facts::ended(outcome), proves, default))
+    };
+    let counted = plain().flat_map(|call| {
+        ATTEMPTS.into_iter().map(move |(attempts, attempts_today)| Tried {
+            attempts,
+            attempts_today,
+            ..call.clone()
+        })
+    });
+    let talks = TALKS_S.into_iter().map(move |talk_s| {
+        let facts = Facts {
+            talk_s: Some(talk_s),
+            ..Facts::ended(Outcome::Answered)
+        };
+        tried(facts, Disposition::Human, default)
+    });
+    let spec = &set.spec;
+    let words = spec
+        .words
+        .iter()
+        .flat_map(|(is, words)| words.iter().map(|word| (*is, word.as_str())));
+    let words = words
+        .chain([(Disposition::Unknown, STRANGE_WORD)])
+        .map(move |(is, word)| Tried {
+            word,
+            ..tried(Facts::ended(Outcome::Answered), is, default)
+        });
+    new.chain(known).chain(counted).chain(talks).chain(words)
 }
 
 /// One outcome in the forms that rules tell apart.
@@ -182,23 +236,23 @@ fn variants(outcome: Outcome) -> Vec<Facts> {
     }
 }
 
-fn ask(
-    set: &RuleSet,
-    script: Script,
-    facts: &Facts,
-    disposition: Disposition,
-    status: &Status,
-    said: Option<&StatusName>,
-) -> Result<(), RuleError> {
-    let rule = rule_facts(facts, disposition, status);
-    let meaning = Meaning {
-        word: String::new(),
-        word_is_unknown: false,
-        outcome: facts.outcome,
-        disposition,
-        floor: disposition,
+fn ask(set: &RuleSet, script: Script, call: &Tried<'_>, said: Option<&StatusName>) -> Result<(), RuleError> {
+    let rule = RuleFacts {
+        attempts: call.attempts,
+        attempts_today: call.attempts_today,
+        ..rule_facts(&call.facts, call.disposition, call.status)
     };
-    let mut view = view(set, &rule, disposition, status);
+    let meaning = Meaning {
+        word: call.word.to_owned(),
+        word_is_unknown: call.word == STRANGE_WORD,
+        outcome: call.facts.outcome,
+        disposition: call.disposition,
+        floor: call.disposition,
+    };
+    let mut view = View {
+        word: call.word,
+        ..view(set, &rule, call.disposition, call.status)
+    };
     if let Some(said) = said {
         view.word = set
             .spec
@@ -248,9 +302,25 @@ fn view<'a>(set: &'a RuleSet, rule: &'a RuleFacts<'a>, disposition: Disposition,
     }
 }
 
-fn finding(error: &RuleError, outcome: Outcome, disposition: Disposition, status: &Status) -> Finding {
-    let (outcome, disposition, status) = (outcome.as_str(), disposition.as_str(), &status.name);
-    Finding::at(error.script.file(), (error.line, 0), error.message.clone()).hint(format!(
-        "tried with outcome `{outcome}`, disposition `{disposition}` and status `{status}`"
-    ))
+fn finding(error: &RuleError, call: &Tried<'_>) -> Finding {
+    let (outcome, disposition, status) = (
+        call.facts.outcome.as_str(),
+        call.disposition.as_str(),
+        &call.status.name,
+    );
+    let mut tried = format!("tried with outcome `{outcome}`, disposition `{disposition}` and status `{status}`");
+    if (call.attempts, call.attempts_today) != (1, 1) {
+        let _ = write!(
+            tried,
+            ", call {} of the day and {} in all",
+            call.attempts_today, call.attempts
+        );
+    }
+    if let Some(talk_s) = call.facts.talk_s {
+        let _ = write!(tried, ", a talk of {talk_s} s");
+    }
+    if !call.word.is_empty() {
+        let _ = write!(tried, ", word `{}`", call.word);
+    }
+    Finding::at(error.script.file(), (error.line, 0), error.message.clone()).hint(tried)
 }

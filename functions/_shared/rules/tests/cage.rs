@@ -179,7 +179,7 @@ fn every_helper_of_the_language_that_rules_may_use_exists() {
     }
 }
 
-/// Ten thousand steps of the dearest things a step can do, in a debug build on a busy machine.
+/// As many steps as there may be, of the dearest things a step can do, in a debug build on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]

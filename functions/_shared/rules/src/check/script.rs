@@ -64,6 +64,7 @@ pub(crate) fn script(
         look.at(path);
         look.findings.len() < FINDINGS_MAX
     });
+    look.own_names(&ast);
     if let Some((at, why)) = gap(ast.statements()) {
         let finding = Finding::at(
             file,
@@ -177,6 +178,16 @@ impl Look<'_> {
             Some(ASTNode::Stmt(Stmt::Var(var, _, at))) => self.made(&var.0.name, *at),
             Some(ASTNode::Stmt(Stmt::For(each, at))) => self.made(&each.0.name, *at),
             _ => {}
+        }
+    }
+
+    /// A function named as an answer or a helper would answer in its place.
+    fn own_names(&mut self, ast: &AST) {
+        let taken = |name: &str| HELPERS.contains(&name) || ANSWERS.iter().any(|answer| answer.name == name);
+        for own in ast.iter_functions().filter(|own| taken(own.name)) {
+            let message = format!("`{}` is there already and cannot be made anew", own.name);
+            let finding = Finding::file(self.script.file(), message);
+            self.findings.push(finding.hint("choose another name"));
         }
     }
 

@@ -20,15 +20,20 @@ const INTERVAL_MIN_MAX: u32 = 14 * 24 * 60;
 const ATTEMPTS_TOTAL_MAX: u32 = 10;
 const ATTEMPTS_PER_DAY_MAX: u32 = 24;
 
-pub(super) fn check(name: &RuleSetName, text: &str, spec: &Spec, findings: &mut Vec<Finding>) {
+/// A folder's name and its set's name are one name.
+pub(super) fn check_name(name: &RuleSetName, text: &str, spec: &Spec) -> Option<Finding> {
+    let found = Found {
+        text,
+        findings: &mut Vec::new(),
+        most: 1,
+    };
+    let message = format!("the name is `{}`, the rule set's is `{name}`", spec.name);
+    (spec.name != *name).then(|| found.at(spec.name.as_str(), message))
+}
+
+pub(super) fn check(text: &str, spec: &Spec, findings: &mut Vec<Finding>) {
     let most = findings.len() + FINDINGS_MAX;
     let mut found = Found { text, findings, most };
-    if spec.name != *name {
-        found.say(
-            spec.name.as_str(),
-            format!("the name is `{}`, the rule set's is `{name}`", spec.name),
-        );
-    }
     if spec.description.trim().is_empty() {
         found.say("description", "the description is empty".to_owned());
     }

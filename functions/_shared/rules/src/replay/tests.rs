@@ -341,8 +341,9 @@ fn calls_that_would_not_have_been_placed_are_not_counted_for_the_next() {
 
 #[test]
 fn a_candidate_that_fails_parks_the_lead_and_says_where() {
-    let candidate = rules(&[("redial_interval.rhai", "if attempts == 2 { throw \"no\" }\nladder()\n")]);
-    let difference = History::of("a").no_answers(3).replayed(&candidate);
+    let candidate = rules(&[("redial_interval.rhai", "if attempts == 5 { throw \"no\" }\nladder()\n")]);
+    // No call that the check tries is the fifth.
+    let difference = History::of("a").no_answers(6).replayed(&candidate);
     assert_eq!(
         difference.totals.errors,
         [("redial_interval:1: no".to_owned(), 1)].into()
