@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 const SET: &str = "until-sale-or-dnc";
 /// Fails on what no check can know: a talk of more than a minute.
-const TRAP: &str =
-    "if talk_s > 60 && talk_s != 1800 { let list = []; list[7] }\nelse if status == \"sale\" { stop(\"sold\") }\nelse { go_on() }\n";
+const TRAP: &str = "if talk_s > 60 && talk_s != 1800 { let list = []; list[7] }\nelse if status == \"sale\" { stop(\"sold\") }\nelse { go_on() }\n";
 
 fn set() -> RuleSetName {
     RuleSetName::parse(SET).unwrap()

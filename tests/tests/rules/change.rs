@@ -356,8 +356,7 @@ async fn a_share_of_the_phones_tries_a_version_and_errors_end_the_trial() {
     let app = TestApp::at(MONDAY_NOON).await;
     let dana = Person::new(&app, "dana", Role::Admin).await;
     // Fails on what the check cannot know: a talk of more than a minute.
-    let trap =
-        "if talk_s > 60 && talk_s != 1800 { let list = []; list[7] }\nelse if status == \"sale\" { stop(\"sold\") }\nelse { go_on() }\n";
+    let trap = "if talk_s > 60 && talk_s != 1800 { let list = []; list[7] }\nelse if status == \"sale\" { stop(\"sold\") }\nelse { go_on() }\n";
     let published = publish(&dana, &with("stop_redial.rhai", trap), Some(50)).await;
     assert_eq!(
         (published.status, &published["version"]),

@@ -168,11 +168,7 @@ fn a_lead_from_another_rule_set_starts_anew() {
 #[test]
 fn a_rule_that_fails_at_run_time_says_where_in_plain_words() {
     // The trial knows no talk of ten minutes; that one divides by zero.
-    let set = with(
-        "stop_redial.rhai",
-        "let a = talk_s - 600;\nlet b = 1 / a;\ngo_on()",
-    )
-    .unwrap();
+    let set = with("stop_redial.rhai", "let a = talk_s - 600;\nlet b = 1 / a;\ngo_on()").unwrap();
     let mut call = Call::ended(Outcome::Answered);
     call.facts.talk_s = Some(600);
     let error = call.decide(&set).unwrap_err();
