@@ -22,7 +22,7 @@ const IMPORT_MAX: usize = 20_000;
 /// # Panics
 /// When it is no phone.
 pub fn phone(n: u64) -> Phone {
-    let number = format!("+1{}", 2_000_000_000 + n);
+    let number = format!("+1{}", 6_170_000_000 + n);
     Phone::parse(&number, Region::US).unwrap_or_else(|error| panic!("{number}: {error}"))
 }
 

@@ -224,6 +224,7 @@ fn lead(n: usize) -> Result<Intake, DemoError> {
         },
         state_code: Some(state.to_owned()),
         postal_code: Some(format!("{zip}{in_area:02}")),
+        zone: None,
     })
 }
 

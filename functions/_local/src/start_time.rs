@@ -3,7 +3,8 @@
 //! Pure: the system's time is an argument.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc, Weekday};
-use redial_domain::{Campaign, Window};
+use redial_domain::law::{CallingHours, Law, Places, SpokenBy, Told};
+use redial_domain::{Campaign, Phone, Region, Window};
 
 use crate::clock_file::SavedClock;
 
@@ -52,14 +53,28 @@ pub fn start_time(wanted: Wanted, saved: Option<SavedClock>, window: &Window, sy
     }
 }
 
-/// Five minutes before the opening of the next Monday; of the next opening at all when Mondays are closed.
+/// Openings that are looked at for a Monday: two Mondays in a row are never both holidays.
+const OPENINGS_MAX: usize = 14;
+
+/// Five minutes before the opening of the next Monday on which New York may be called; of the next opening at all when
+/// Mondays are closed.
 fn before_monday(window: &Window, after: DateTime<Utc>) -> DateTime<Utc> {
-    let mut next = window.next_day_open(after, Campaign::CLOSING_MARGIN);
+    let new_york = Phone::parse("+12125550142", Region::US).map(|phone| Places::of(&phone, Told::default()));
+    let hours = new_york
+        .ok()
+        .and_then(|places| CallingHours::new(Law::built_in(), window, &places, SpokenBy::Automated).ok());
+    let opening_after = |after| {
+        let legal = hours
+            .as_ref()
+            .and_then(|hours| hours.next_day_open(after, Campaign::CLOSING_MARGIN));
+        legal.or_else(|| window.next_day_open(after, Campaign::CLOSING_MARGIN))
+    };
+    let mut next = opening_after(after);
     let first = next;
-    for _ in 0..7 {
+    for _ in 0..OPENINGS_MAX {
         match next {
             Some(open) if open.with_timezone(&window.zone).weekday() == Weekday::Mon => return open - BEFORE_OPENING,
-            Some(open) => next = window.next_day_open(open, Campaign::CLOSING_MARGIN),
+            Some(open) => next = opening_after(open),
             None => break,
         }
     }
@@ -107,6 +122,11 @@ mod tests {
         for now in ["2026-11-16T12:00:00Z", "2026-11-20T20:00:00Z", "2026-11-22T23:00:00Z"] {
             assert_eq!(start(DEMO, None, now), monday, "{now}");
         }
+        assert_eq!(
+            start(DEMO, None, "2026-09-03T12:00:00Z"),
+            at("2026-09-14T14:55:00Z"),
+            "the Monday between is Labor Day"
+        );
         let in_summer = at("2026-06-15T14:55:00Z");
         assert_eq!(start(DEMO, None, "2026-06-10T00:00:00Z"), in_summer);
     }

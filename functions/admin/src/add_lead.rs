@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono_tz::Tz;
 use redial_aws::intake::{Intake, IntakeError, take_in};
 use redial_aws::web::{Answer, Problem};
+use redial_domain::law::us_state;
 use redial_domain::{CampaignId, Phone, Profile};
 use serde::Deserialize;
 use serde_json::json;
@@ -37,6 +39,8 @@ struct NewLead {
     state: Option<String>,
     #[serde(default, alias = "zip")]
     postal_code: Option<String>,
+    #[serde(default, alias = "time_zone")]
+    timezone: Option<String>,
     #[serde(default, alias = "lead_id")]
     crm_id: Option<String>,
     #[serde(default)]
@@ -66,8 +70,9 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let (given, family) = names(field("name", new.name)?);
     let intake = Intake {
         phone,
-        state_code: short("state", new.state)?,
+        state_code: state(new.state)?,
         postal_code: short("postal_code", new.postal_code)?,
+        zone: zone(new.timezone)?,
         profile: Profile {
             first_name: field("first_name", new.first_name)?.or(given),
             last_name: field("last_name", new.last_name)?.or(family),
@@ -148,6 +153,25 @@ fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
         Some(value) if value.chars().count() > FIELD_MAX => Err(bad(name, "it is longer than 500 characters")),
         value => Ok(value),
     }
+}
+
+/// A state of the US by its code, however it was written; any other region as it came.
+fn state(value: Option<String>) -> Result<Option<String>, Problem> {
+    match field("state", value)? {
+        Some(text) => match us_state(&text) {
+            Some(state) => Ok(Some(state.state().to_owned())),
+            None => short("state", Some(text)),
+        },
+        None => Ok(None),
+    }
+}
+
+fn zone(value: Option<String>) -> Result<Option<Tz>, Problem> {
+    let read = |name: String| {
+        let why = "it is no time zone; write it as in `America/New_York`, or leave it out";
+        name.parse().map_err(|_| bad("timezone", why))
+    };
+    field("timezone", value)?.map(read).transpose()
 }
 
 fn short(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {

@@ -159,6 +159,7 @@ async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
         lead,
         ledger: &ledger,
         campaign: &campaign,
+        law: caller.app.law(),
         switches,
         account_closed_until: None,
         now,

@@ -54,6 +54,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         lead: &lead,
         ledger: &ledger,
         campaign: &campaign,
+        law: app.law(),
         switches,
         account_closed_until: account.closed_until,
         now,
@@ -69,6 +70,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     shown["email"] = json!(profile.email);
     shown["city"] = json!(profile.city);
     shown["postal_code"] = json!(lead.postal_code);
+    shown["timezone"] = json!(lead.zone.map(|zone| zone.name()));
     shown["source"] = json!(profile.source);
     shown["custom"] = json!(profile.custom);
     shown["last_contact_at"] = json!(talk.as_ref().map(|talk| talk.at.to_rfc3339()));

@@ -18,6 +18,7 @@ use redial_aws::queues::QueueError;
 use redial_aws::slots::CLOCK_MARGIN;
 use redial_aws::table::TableError;
 use redial_aws::{App, WrongClock};
+use redial_domain::law::CallingHours;
 use redial_domain::{
     CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
     GateInput, InFlight, Lead, LeadState, Ledger, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION,
@@ -143,6 +144,7 @@ impl Dialer {
             lead: &lead,
             ledger: &ledger,
             campaign: &campaign,
+            law: self.app.law(),
             switches: reading.switches,
             account_closed_until,
             now,
@@ -195,6 +197,9 @@ impl Dialer {
             call_id: None,
             empty_look_at: None,
             max_duration_min: Some(campaign.voice.max_duration_min),
+            law_ends_at: CallingHours::of_lead(self.app.law(), campaign, lead)
+                .ok()
+                .and_then(|hours| hours.law_closes_at(now)),
             started_at: None,
             stop_asked_at: None,
             stopped_at: None,
@@ -446,6 +451,8 @@ impl Dialer {
             reason,
             WaitReason::InFlight
                 | WaitReason::Hold
+                | WaitReason::LawCap { .. }
+                | WaitReason::OutsideLaw { .. }
                 | WaitReason::DailyCap { .. }
                 | WaitReason::LedgerFull { .. }
                 | WaitReason::MinimumGap { .. }

@@ -20,6 +20,7 @@ use redial_aws::leads::{Activity, phone_and_campaign};
 use redial_aws::rule_store::unpack_files;
 use redial_aws::rulebook::{RuleBook, RuleBookError};
 use redial_aws::table::{Key, TableError};
+use redial_domain::law::Law;
 use redial_domain::{
     Attempt, CallEvent, Campaign, CampaignId, Lane, Lead, LeadState, Ledger, Owner, Phone, RuleSetName, Settings,
 };
@@ -426,6 +427,7 @@ fn decide(
         started_at: before.started_at,
         event,
         campaign,
+        law: Law::built_in(),
         ledger,
         now,
     };

@@ -16,6 +16,7 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
         phone: lead.phone,
         state_code: lead.state,
         postal_code: lead.postal_code,
+        zone: None,
         profile: Profile {
             first_name: lead.first_name,
             last_name: lead.last_name,

@@ -62,6 +62,7 @@ impl Applier {
             started_at: before.started_at,
             event: &event,
             campaign: &campaign,
+            law: self.app.law(),
             ledger,
             now,
         };

@@ -312,6 +312,7 @@ impl Applier {
             started_at: inflight.reserved_at,
             event: &event,
             campaign: &campaign,
+            law: self.app.law(),
             ledger: &round.ledger,
             now,
         };
@@ -357,6 +358,7 @@ impl Applier {
             started_at,
             event,
             campaign: &campaign,
+            law: self.app.law(),
             ledger: &round.ledger,
             now,
         };

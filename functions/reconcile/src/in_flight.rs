@@ -16,7 +16,7 @@ use redial_domain::{AttemptId, Campaign, InFlight, Lane, Owner, Phone};
 use serde::{Deserialize, Serialize};
 
 use crate::history::PROVIDER_SILENT;
-use crate::verdict::closes_before_next_run;
+use crate::verdict::{NEXT_RUN, closes_before_next_run};
 
 /// Due leads whose ledgers are read in one run: 250 read units. A hundred thousand are read in 17 hours.
 const SEARCHED_MAX: usize = 500;
@@ -94,7 +94,9 @@ async fn look_through_shard(
             };
             held.attempts.insert(token.attempt);
             let overdue = now > inflight.lease_until;
-            let closing = closes && inflight.started_at.is_none() && (overdue || inflight.call_id.is_some());
+            let law_closes = inflight.law_ends_at.is_some_and(|ends| ends <= now + NEXT_RUN);
+            let closing =
+                (closes || law_closes) && inflight.started_at.is_none() && (overdue || inflight.call_id.is_some());
             if overdue || closing {
                 held.to_ask.push(Overdue {
                     phone,

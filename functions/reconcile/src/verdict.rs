@@ -13,7 +13,7 @@ use crate::questions::Said;
 /// A run comes up to a minute late: that is how exact schedules are on AWS.
 const RUN_LATE_MIN: i64 = 1;
 /// From the beginning of a run to that of the next.
-const NEXT_RUN: TimeDelta = TimeDelta::minutes(RECONCILE_SCHEDULE.every_min as i64 + RUN_LATE_MIN);
+pub(crate) const NEXT_RUN: TimeDelta = TimeDelta::minutes(RECONCILE_SCHEDULE.every_min as i64 + RUN_LATE_MIN);
 /// What the next run shall look at is due this long after a look: a little less than runs are apart.
 pub(crate) const LOOK_AGAIN: TimeDelta = TimeDelta::minutes(4);
 /// A call that goes on is asked about again after this long.
@@ -184,6 +184,7 @@ pub(crate) mod tests {
             call_id: Some(CallId::parse("c").unwrap()),
             empty_look_at: None,
             max_duration_min: Some(15),
+            law_ends_at: None,
             started_at: None,
             stop_asked_at: None,
             stopped_at: None,

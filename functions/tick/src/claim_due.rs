@@ -172,6 +172,7 @@ impl Heads<'_> {
             lead: &lead,
             ledger: &ledger,
             campaign: self.campaign,
+            law: self.app.law(),
             switches: self.switches,
             account_closed_until: None,
             now,
@@ -227,12 +228,7 @@ async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> R
         Gate::Closed { reason } => {
             moved.next_at = None;
             moved.reason = Some(reason.code().to_owned());
-            moved.state = match reason {
-                redial_domain::ClosedReason::TotalCap { .. } => LeadState::MaxAttempts,
-                redial_domain::ClosedReason::NeverOpens => LeadState::Parked,
-                redial_domain::ClosedReason::State { state } => *state,
-                _ => LeadState::Completed,
-            };
+            moved.state = reason.state();
         }
     }
     let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;

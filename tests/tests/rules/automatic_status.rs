@@ -47,7 +47,7 @@ fn lead_said(text: &str) -> Value {
 #[tokio::test]
 async fn what_the_lead_says_moves_it_and_the_reason_is_kept() {
     let app = board().await;
-    let later = says(&app, "+12125550101", lead_said("תחזור אלי מחר")).await;
+    let later = says(&app, "+972501234501", lead_said("תחזור אלי מחר")).await;
     assert_eq!(later["lead"]["lead_status"], "follow_up", "{later}");
     let decision = &later["attempts"][0]["decision"];
     assert!(
@@ -70,13 +70,13 @@ async fn what_the_lead_says_moves_it_and_the_reason_is_kept() {
     );
     assert_eq!(later["lead"]["summary_from"], "transcript");
 
-    let no = says(&app, "+12125550102", lead_said("no thanks, not interested")).await;
+    let no = says(&app, "+972501234502", lead_said("no thanks, not interested")).await;
     assert_eq!(
         (&no["lead"]["lead_status"], &no["lead"]["status"]),
         (&json!("not_relevant"), &json!("completed"))
     );
     // Our own question is not the lead's answer.
-    let nothing = says(&app, "+12125550103", lead_said("who is this?")).await;
+    let nothing = says(&app, "+972501234503", lead_said("who is this?")).await;
     assert_eq!(nothing["lead"]["lead_status"], "contacted", "{nothing}");
 }
 
@@ -85,7 +85,7 @@ async fn a_summary_comes_before_the_end_of_the_talk_and_a_stop_before_everything
     let app = board().await;
     let mut words = lead_said("yes I am interested, send me the details");
     words["summary"] = json!("The customer asked for the price list.");
-    let told = says(&app, "+12125550104", words).await;
+    let told = says(&app, "+972501234504", words).await;
     assert_eq!(
         (&told["lead"]["lead_status"], &told["lead"]["summary_from"]),
         (&json!("interested"), &json!("provider")),
@@ -95,7 +95,7 @@ async fn a_summary_comes_before_the_end_of_the_talk_and_a_stop_before_everything
     assert!(told["lead"]["last_contact_at"].is_string());
     let stop = says(
         &app,
-        "+12125550105",
+        "+972501234505",
         lead_said("I am interested in nothing, take me off your list"),
     )
     .await;
@@ -103,5 +103,5 @@ async fn a_summary_comes_before_the_end_of_the_talk_and_a_stop_before_everything
     assert!(stop["do_not_call"].is_object(), "{stop}");
     app.advance(TimeDelta::hours(2)).await;
     let calls = app.calls().await;
-    assert_eq!(calls.iter().filter(|call| call["phone"] == "+12125550105").count(), 1);
+    assert_eq!(calls.iter().filter(|call| call["phone"] == "+972501234505").count(), 1);
 }

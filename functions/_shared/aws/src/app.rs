@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::interceptors::BeforeDeserializationInterceptorCont
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use chrono::{DateTime, TimeDelta, Utc};
+use redial_domain::law::Law;
 use redial_domain::{Campaign, CampaignId};
 
 use crate::bus::Bus;
@@ -107,6 +108,11 @@ pub async fn sdk_config(region: Option<String>) -> SdkConfig {
 }
 
 impl App {
+    /// Calling law.
+    pub fn law(&self) -> &'static Law {
+        Law::built_in()
+    }
+
     /// A function's app, from its environment: `REDIAL_TABLE`, `REDIAL_…_QUEUE_URL`, `REDIAL_BUS`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! A crash after the transaction leaves a lead that is due; the next tick claims it.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use redial_domain::{
     Actor, Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone, Profile,
     Switches, WaitReason, gate,
@@ -27,6 +28,8 @@ pub struct Intake {
     pub state_code: Option<String>,
     /// ZIP or postal code.
     pub postal_code: Option<String>,
+    /// The person's zone.
+    pub zone: Option<Tz>,
 }
 
 /// What became of it.
@@ -100,6 +103,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
         lead: &lead,
         ledger: &ledger,
         campaign: &campaign,
+        law: app.law(),
         switches: reading.switches,
         account_closed_until: None,
         now,
@@ -120,7 +124,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
         }
         Gate::Closed { reason } => {
             lead.next_at = None;
-            lead.state = LeadState::Completed;
+            lead.state = reason.state();
             lead.reason = Some(reason.code().to_owned());
         }
     }
@@ -226,6 +230,7 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
         last_call_at: None,
         state_code: intake.state_code.clone(),
         postal_code: intake.postal_code.clone(),
+        zone: intake.zone,
         created_at: now,
         updated_at: now,
     }

@@ -4,6 +4,7 @@
 //! and decided then never changes; a later delivery only adds what was not known and moves the disposition up.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -73,6 +74,23 @@ pub struct Attempt {
     /// Those of them on [`Attempt::date`].
     #[serde(default, rename = "nd", skip_serializing_if = "Option::is_none")]
     pub attempts_today: Option<u32>,
+    /// What was told about where the lead is: state, postal code, zone. Law was looked up by it.
+    #[serde(default, rename = "us", skip_serializing_if = "Option::is_none")]
+    pub state_code: Option<String>,
+    /// The postal code.
+    #[serde(default, rename = "zip", skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<String>,
+    /// The zone.
+    #[serde(default, rename = "tz", skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Tz>,
+    /// A law's rolling cap allowed no next call before.
+    #[serde(
+        default,
+        rename = "cap_until",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub law_cap_until: Option<DateTime<Utc>>,
     /// The slot that it held, `<shard>/<n>`, so that a repeated delivery can free it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,

@@ -2,12 +2,12 @@
 //!
 //! Used by tick, dialer, intake and admin alike, so that everybody gives the same answer. The order of reasons is
 //! fixed: what must never be called, then what a person switched off, then what is busy, then how often, then when.
-//! Calling law has its place between the line and the caps: a lead's own law window and rolling caps are as hard as a
-//! cap, and softer than a stop.
+//! In each of them the law comes before the campaign: it is what nobody here can change.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use crate::law::{CallingHours, Jurisdiction, Law, NoLaw};
 use crate::{Campaign, CampaignStatus, Lead, LeadState, Ledger, MINIMUM_GAP_S, STARTS_MAX};
 
 /// Causes that a person can lift at any moment are looked at again this soon, never at their planned end.
@@ -36,6 +36,8 @@ pub struct GateInput<'a> {
     pub ledger: &'a Ledger,
     /// Its campaign.
     pub campaign: &'a Campaign,
+    /// The law book.
+    pub law: &'a Law,
     /// The switches.
     pub switches: Switches,
     /// The provider account is closed until then: bad key, no money, error burst.
@@ -80,6 +82,15 @@ pub enum WaitReason {
     InFlight,
     /// An analysis is awaited, or the person talks with an agent.
     Hold,
+    /// The phone had the calls that a law allows in its rolling hours.
+    LawCap {
+        /// Whose law.
+        jurisdiction: Jurisdiction,
+        /// Calls.
+        limit: u32,
+        /// Hours.
+        hours: u32,
+    },
     /// The phone had its calls of the local day.
     DailyCap {
         /// The cap.
@@ -94,6 +105,13 @@ pub enum WaitReason {
     MinimumGap {
         /// Seconds between two starts.
         limit_s: i64,
+    },
+    /// Outside the hours of a law where the lead may be.
+    OutsideLaw {
+        /// Whose law.
+        jurisdiction: Jurisdiction,
+        /// In which zone.
+        zone: String,
     },
     /// Outside the campaign's hours.
     OutsideWindow {
@@ -135,7 +153,12 @@ pub enum ClosedReason {
         /// The cap.
         limit: u32,
     },
-    /// The campaign's hours never open.
+    /// No record of the law book says what is allowed where the lead may be.
+    NoLaw {
+        /// Where; none for a phone whose country is not in the tables.
+        jurisdiction: Option<Jurisdiction>,
+    },
+    /// The campaign's hours never open, or never while the law's are.
     NeverOpens,
 }
 
@@ -148,9 +171,11 @@ impl WaitReason {
             Self::CampaignNotRunning { .. } => "campaign_not_running",
             Self::InFlight => "in_flight",
             Self::Hold => "hold",
+            Self::LawCap { .. } => "law_cap",
             Self::DailyCap { .. } => "daily_cap",
             Self::LedgerFull { .. } => "ledger_full",
             Self::MinimumGap { .. } => "minimum_gap",
+            Self::OutsideLaw { .. } => "outside_law",
             Self::OutsideWindow { .. } => "outside_window",
             Self::Account => "account",
             Self::NotDue => "not_due",
@@ -167,28 +192,43 @@ impl ClosedReason {
             Self::SubjectStopped { .. } => "subject_stopped",
             Self::State { .. } => "state",
             Self::TotalCap { .. } => "total_cap",
+            Self::NoLaw { .. } => "no_law",
             Self::NeverOpens => "never_opens",
+        }
+    }
+
+    /// Where a lead stands that is closed for this reason.
+    pub const fn state(&self) -> LeadState {
+        match self {
+            Self::DoNotCall { .. } | Self::BadNumber { .. } | Self::SubjectStopped { .. } => LeadState::Completed,
+            Self::State { state } => *state,
+            Self::TotalCap { .. } => LeadState::MaxAttempts,
+            // Shown to people: a record, or other hours, and the lead goes on.
+            Self::NoLaw { .. } | Self::NeverOpens => LeadState::Parked,
         }
     }
 }
 
 /// Decides whether a lead may be dialed now.
 pub fn gate(input: &GateInput<'_>) -> Gate {
-    match blocked_for_good(input) {
-        Some(reason) => Gate::Closed { reason },
-        None => match blocked_for_now(input) {
-            None => Gate::Open,
-            Some((reason, until)) => match input.campaign.window.next_open(until, Campaign::CLOSING_MARGIN) {
-                Some(opening) => Gate::Wait { reason, until: opening },
-                None => Gate::Closed {
-                    reason: ClosedReason::NeverOpens,
-                },
-            },
-        },
+    let hours = CallingHours::of_lead(input.law, input.campaign, input.lead);
+    if let Some(reason) = blocked_for_good(input, hours.as_ref().err()) {
+        return Gate::Closed { reason };
+    }
+    let never = Gate::Closed {
+        reason: ClosedReason::NeverOpens,
+    };
+    let Ok(hours) = hours else { return never };
+    let Some((reason, until)) = blocked_for_now(input, &hours) else {
+        return Gate::Open;
+    };
+    match hours.next_open(until, Campaign::CLOSING_MARGIN) {
+        Some(until) => Gate::Wait { reason, until },
+        None => never,
     }
 }
 
-fn blocked_for_good(input: &GateInput<'_>) -> Option<ClosedReason> {
+fn blocked_for_good(input: &GateInput<'_>, no_law: Option<&NoLaw>) -> Option<ClosedReason> {
     let GateInput {
         lead, ledger, campaign, ..
     } = input;
@@ -201,6 +241,9 @@ fn blocked_for_good(input: &GateInput<'_>) -> Option<ClosedReason> {
     if let Some(stop) = ledger.stops.get(&campaign.subject) {
         return Some(ClosedReason::SubjectStopped { since: stop.at });
     }
+    if let Some(NoLaw { jurisdiction }) = no_law.cloned() {
+        return Some(ClosedReason::NoLaw { jurisdiction });
+    }
     if !lead.state.waits() {
         return Some(ClosedReason::State { state: lead.state });
     }
@@ -211,11 +254,12 @@ fn blocked_for_good(input: &GateInput<'_>) -> Option<ClosedReason> {
 }
 
 /// The first reason to wait, and the earliest instant at which it may be gone.
-fn blocked_for_now(input: &GateInput<'_>) -> Option<(WaitReason, DateTime<Utc>)> {
+fn blocked_for_now(input: &GateInput<'_>, hours: &CallingHours<'_>) -> Option<(WaitReason, DateTime<Utc>)> {
     let GateInput {
         lead,
         ledger,
         campaign,
+        law: _,
         switches,
         account_closed_until,
         now,
@@ -242,6 +286,14 @@ fn blocked_for_now(input: &GateInput<'_>) -> Option<(WaitReason, DateTime<Utc>)>
     if let Some(until) = ledger.hold_until.filter(|until| *until > now) {
         return Some((WaitReason::Hold, until));
     }
+    if let Some((record, cap, until)) = hours.capped_by(&ledger.starts, &campaign.subject, now) {
+        let reason = WaitReason::LawCap {
+            jurisdiction: record.jurisdiction.clone(),
+            limit: cap.calls,
+            hours: cap.hours,
+        };
+        return Some((reason, until));
+    }
     let today = window.date_of(now);
     let limit = campaign.attempts_per_day_max;
     if ledger.calls_on(today, window) >= limit {
@@ -265,6 +317,13 @@ fn blocked_for_now(input: &GateInput<'_>) -> Option<(WaitReason, DateTime<Utc>)>
     {
         return Some((WaitReason::MinimumGap { limit_s: MINIMUM_GAP_S }, until));
     }
+    if let Some(closed) = hours.closed_by(now, Campaign::CLOSING_MARGIN) {
+        let reason = WaitReason::OutsideLaw {
+            jurisdiction: closed.record.jurisdiction.clone(),
+            zone: closed.zone.name().to_owned(),
+        };
+        return Some((reason, now));
+    }
     if !window.is_open(now, Campaign::CLOSING_MARGIN) {
         return Some((
             WaitReason::OutsideWindow {
@@ -282,272 +341,4 @@ fn blocked_for_now(input: &GateInput<'_>) -> Option<(WaitReason, DateTime<Utc>)>
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::collections::BTreeSet;
-
-    use chrono::Weekday;
-
-    use super::*;
-    use crate::*;
-
-    pub(crate) fn at(text: &str) -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339(text).unwrap().to_utc()
-    }
-
-    /// Friday 12:00 in New York.
-    pub(crate) const NOON: &str = "2026-11-20T17:00:00Z";
-
-    pub(crate) fn campaign() -> Campaign {
-        Campaign {
-            id: CampaignId::default_campaign(),
-            name: "Default".into(),
-            description: String::new(),
-            status: CampaignStatus::Running,
-            version: 1,
-            open_intake: true,
-            window: Window {
-                zone: chrono_tz::America::New_York,
-                days: vec![Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri],
-                start: LocalTime::new(11, 0).unwrap(),
-                end: LocalTime::new(20, 0).unwrap(),
-                blackout_dates: BTreeSet::new(),
-            },
-            max_concurrent_calls: 5,
-            calls_per_minute_max: None,
-            attempts_total_max: None,
-            attempts_per_day_max: 8,
-            intervals_min: None,
-            rule_set: RuleSetName::parse("until-sale-or-dnc").unwrap(),
-            subject: Subject::parse("general").unwrap(),
-            default_region: Region::US,
-            voice: Voice::default(),
-            shards: 1,
-            created_at: at(NOON),
-            updated_at: at(NOON),
-        }
-    }
-
-    pub(crate) fn lead() -> Lead {
-        Lead {
-            id: LeadId::parse("01J00000000000000000000000").unwrap(),
-            phone: Phone::parse("+12125550142", Region::US).unwrap(),
-            campaign: CampaignId::default_campaign(),
-            list: ListId::parse("default").unwrap(),
-            version: 1,
-            status: StatusName::parse("new").unwrap(),
-            status_at: at(NOON),
-            state: LeadState::Pending,
-            reason: None,
-            next_at: Some(at(NOON)),
-            callback_at: None,
-            owner: Owner::from(&CampaignId::default_campaign()),
-            lane: Lane::Fresh,
-            shard: 0,
-            attempts: 0,
-            today: None,
-            refusals: 0,
-            outcomes: vec![],
-            last_attempt: None,
-            last_call_id: None,
-            last_call_at: None,
-            state_code: None,
-            postal_code: None,
-            created_at: at(NOON),
-            updated_at: at(NOON),
-        }
-    }
-
-    fn starts(times: &[&str]) -> Vec<Start> {
-        times
-            .iter()
-            .map(|t| Start {
-                at: at(t),
-                subject: Subject::parse("general").unwrap(),
-            })
-            .collect()
-    }
-
-    fn inflight() -> InFlight {
-        InFlight {
-            id: AttemptId::parse("01J00000000000000000000001").unwrap(),
-            lead: lead().id,
-            campaign: CampaignId::default_campaign(),
-            owner: Owner::from(&CampaignId::default_campaign()),
-            slot: "0/0".into(),
-            nonce: Nonce::parse("n").unwrap(),
-            placement: Placement::Placing,
-            reserved_at: at(NOON),
-            place_by: at(NOON),
-            lease_until: at(NOON),
-            provider: "bland".into(),
-            call_id: None,
-            empty_look_at: None,
-            max_duration_min: None,
-            started_at: None,
-            stop_asked_at: None,
-            stopped_at: None,
-            told: BTreeSet::new(),
-        }
-    }
-
-    /// Each row blocks one thing more than the rows after it, so the table also fixes the order of reasons.
-    #[test]
-    fn the_table_of_reasons_in_their_order() {
-        struct World {
-            lead: Lead,
-            ledger: Ledger,
-            campaign: Campaign,
-            switches: Switches,
-            account: Option<DateTime<Utc>>,
-            now: DateTime<Utc>,
-        }
-        let mut w = World {
-            lead: lead(),
-            ledger: Ledger::default(),
-            campaign: campaign(),
-            switches: Switches {
-                enabled: true,
-                running: true,
-                campaign: CampaignStatus::Running,
-            },
-            account: None,
-            now: at(NOON),
-        };
-        let ask = |w: &World| {
-            gate(&GateInput {
-                lead: &w.lead,
-                ledger: &w.ledger,
-                campaign: &w.campaign,
-                switches: w.switches,
-                account_closed_until: w.account,
-                now: w.now,
-            })
-        };
-        assert_eq!(ask(&w), Gate::Open);
-        type Block = fn(&mut World);
-        let later: [(&str, &str, Block); 12] = [
-            ("not_due", "2026-11-20T17:03:00Z", |w| {
-                w.lead.next_at = Some(at("2026-11-20T17:03:00Z"))
-            }),
-            ("account", "2026-11-20T17:10:00Z", |w| {
-                w.account = Some(at("2026-11-20T17:10:00Z"))
-            }),
-            ("outside_window", "2026-11-23T16:00:00Z", |w| {
-                w.now = at("2026-11-21T00:56:00Z")
-            }),
-            ("minimum_gap", "2026-11-23T16:00:00Z", |w| {
-                w.ledger.starts = starts(&["2026-11-21T00:55:00Z"])
-            }),
-            ("ledger_full", "2026-11-23T16:00:00Z", |w| {
-                w.campaign.attempts_per_day_max = 99;
-                w.ledger.starts = starts(&["2026-11-20T10:00:00Z"; 64]);
-            }),
-            ("daily_cap", "2026-11-23T16:00:00Z", |w| {
-                w.campaign.attempts_per_day_max = 8
-            }),
-            ("hold", "2026-11-23T16:00:00Z", |w| {
-                w.ledger.hold_until = Some(at("2026-11-21T01:30:00Z"))
-            }),
-            ("in_flight", "2026-11-23T16:00:00Z", |w| {
-                w.ledger.inflight = Some(inflight())
-            }),
-            ("campaign_not_running", "2026-11-23T16:00:00Z", |w| {
-                w.switches.campaign = CampaignStatus::Paused
-            }),
-            ("stopped", "2026-11-23T16:00:00Z", |w| w.switches.running = false),
-            ("disabled", "2026-11-23T16:00:00Z", |w| w.switches.enabled = false),
-            ("disabled", "2026-11-20T17:15:00Z", |w| w.now = at(NOON)),
-        ];
-        for (code, until, block) in later {
-            block(&mut w);
-            match ask(&w) {
-                Gate::Wait { reason, until: found } => {
-                    assert_eq!((reason.code(), found), (code, super::tests::at(until)))
-                }
-                other => panic!("{code}: {other:?}"),
-            }
-        }
-        let never: [(&str, Block); 6] = [
-            ("total_cap", |w| {
-                w.campaign.attempts_total_max = Some(3);
-                w.lead.attempts = 3;
-            }),
-            ("state", |w| w.lead.state = LeadState::Paused),
-            ("subject_stopped", |w| {
-                let stop = SubjectStop {
-                    at: at(NOON),
-                    by: "x".into(),
-                };
-                w.ledger.stops.insert(Subject::parse("general").unwrap(), stop);
-            }),
-            ("bad_number", |w| w.ledger.bad_at = Some(at(NOON))),
-            ("do_not_call", |w| w.ledger.dnc_at = Some(at(NOON))),
-            ("do_not_call", |w| w.lead.callback_at = Some(at(NOON))),
-        ];
-        for (code, block) in never {
-            block(&mut w);
-            match ask(&w) {
-                Gate::Closed { reason } => assert_eq!(reason.code(), code),
-                other => panic!("{code}: {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn the_ninth_call_of_a_day_waits_for_the_next_opening() {
-        let ledger = Ledger {
-            starts: starts(&["2026-11-20T16:00:00Z"; 8]),
-            ..Ledger::default()
-        };
-        let switches = Switches {
-            enabled: true,
-            running: true,
-            campaign: CampaignStatus::Running,
-        };
-        let (lead, campaign) = (lead(), campaign());
-        let input = GateInput {
-            lead: &lead,
-            ledger: &ledger,
-            campaign: &campaign,
-            switches,
-            account_closed_until: None,
-            now: at(NOON),
-        };
-        let monday = at("2026-11-23T16:00:00Z");
-        assert_eq!(
-            gate(&input),
-            Gate::Wait {
-                reason: WaitReason::DailyCap { limit: 8 },
-                until: monday
-            }
-        );
-        assert_eq!(gate(&GateInput { now: monday, ..input }), Gate::Open);
-    }
-
-    #[test]
-    fn another_subject_of_the_same_phone_is_still_called_after_a_sale() {
-        let mut ledger = Ledger::default();
-        ledger.stops.insert(
-            Subject::parse("boats").unwrap(),
-            SubjectStop {
-                at: at(NOON),
-                by: "x".into(),
-            },
-        );
-        let switches = Switches {
-            enabled: true,
-            running: true,
-            campaign: CampaignStatus::Running,
-        };
-        let (lead, campaign) = (lead(), campaign());
-        let input = GateInput {
-            lead: &lead,
-            ledger: &ledger,
-            campaign: &campaign,
-            switches,
-            account_closed_until: None,
-            now: at(NOON),
-        };
-        assert_eq!(gate(&input), Gate::Open);
-    }
-}
+pub(crate) mod tests;

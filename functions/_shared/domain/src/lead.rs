@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::law::Told;
 use crate::{AttemptId, CallId, CampaignId, LeadId, ListId, Outcome, Owner, Phone, StatusName};
 
 /// Outcomes kept on the lead for a quick look; the attempts keep all of them.
@@ -92,6 +94,9 @@ pub struct Lead {
     /// ZIP or postal code, as its source gave it.
     #[serde(default, rename = "zip", skip_serializing_if = "Option::is_none")]
     pub postal_code: Option<String>,
+    /// The zone that its source named.
+    #[serde(default, rename = "tz", skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Tz>,
     /// When it came in.
     #[serde(rename = "new_at", with = "chrono::serde::ts_milliseconds")]
     pub created_at: DateTime<Utc>,
@@ -217,6 +222,15 @@ impl Lead {
     /// Counted attempts on a local date.
     pub fn attempts_on(&self, date: NaiveDate) -> u32 {
         self.today.filter(|today| today.date == date).map_or(0, |today| today.n)
+    }
+
+    /// What its source says about where it is.
+    pub fn told_places(&self) -> Told<'_> {
+        Told {
+            zone: self.zone,
+            state: self.state_code.as_deref(),
+            postal_code: self.postal_code.as_deref(),
+        }
     }
 
     /// The state as people see it: `daily_max_reached` whose time has come is `pending` (Q4).

@@ -127,6 +127,13 @@ pub struct InFlight {
     /// Longest call in minutes, as the provider is told. What an older build reserved has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration_min: Option<u32>,
+    /// When a law first closes where the lead may be: a call that has not begun is stopped before.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub law_ends_at: Option<DateTime<Utc>>,
     /// When it was picked up, if the provider said so when it was asked.
     #[serde(
         default,

@@ -11,6 +11,7 @@ mod event;
 mod explicit_stop;
 mod gate;
 mod ids;
+pub mod law;
 mod lead;
 mod ledger;
 mod ledger_effects;

@@ -49,7 +49,7 @@ pub enum WindowError {
 }
 
 /// How far ahead an opening is looked for: a year of blackout dates, and some.
-const SEARCH_DAYS_MAX: u64 = 400;
+pub(crate) const SEARCH_DAYS_MAX: u64 = 400;
 
 /// No zone has ever skipped more local time than a day (Samoa, 30 December 2011); searched in steps of 15 minutes,
 /// which every zone's offset is a multiple of.
@@ -57,7 +57,7 @@ const GAP_STEPS_MAX: i32 = 96;
 const GAP_STEP_MIN: i64 = 15;
 
 impl LocalTime {
-    const DAY_MIN: u16 = 24 * 60;
+    pub(crate) const DAY_MIN: u16 = 24 * 60;
 
     /// A time of day from hours and minutes, or nothing when there is no such time.
     pub const fn new(hour: u16, minute: u16) -> Option<Self> {
@@ -205,23 +205,28 @@ impl Window {
     }
 
     fn instant(&self, date: NaiveDate, minutes: u16, side: Side) -> DateTime<Utc> {
-        let midnight = date.and_time(NaiveTime::MIN);
-        let mut local = midnight + TimeDelta::minutes(i64::from(minutes));
-        for _ in 0..GAP_STEPS_MAX {
-            match (self.zone.from_local_datetime(&local), side) {
-                (chrono::LocalResult::Single(at), _) => return at.to_utc(),
-                (chrono::LocalResult::Ambiguous(_, later), Side::Opening) => return later.to_utc(),
-                (chrono::LocalResult::Ambiguous(earlier, _), Side::Closing) => return earlier.to_utc(),
-                (chrono::LocalResult::None, _) => local += TimeDelta::minutes(GAP_STEP_MIN),
-            }
-        }
-        // Unreachable for every zone there is; an hour in UTC is a safe answer to a date that does not exist.
-        local.and_utc()
+        instant(self.zone, date, minutes, side)
     }
 }
 
+/// The instant of a local time, where clocks jump or repeat on the side that is called in less.
+pub(crate) fn instant(zone: Tz, date: NaiveDate, minutes: u16, side: Side) -> DateTime<Utc> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    let mut local = midnight + TimeDelta::minutes(i64::from(minutes));
+    for _ in 0..GAP_STEPS_MAX {
+        match (zone.from_local_datetime(&local), side) {
+            (chrono::LocalResult::Single(at), _) => return at.to_utc(),
+            (chrono::LocalResult::Ambiguous(_, later), Side::Opening) => return later.to_utc(),
+            (chrono::LocalResult::Ambiguous(earlier, _), Side::Closing) => return earlier.to_utc(),
+            (chrono::LocalResult::None, _) => local += TimeDelta::minutes(GAP_STEP_MIN),
+        }
+    }
+    // Unreachable for every zone there is; an hour in UTC is a safe answer to a date that does not exist.
+    local.and_utc()
+}
+
 #[derive(Clone, Copy)]
-enum Side {
+pub(crate) enum Side {
     Opening,
     Closing,
 }

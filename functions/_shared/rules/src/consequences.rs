@@ -5,6 +5,7 @@
 
 use crate::{RuleError, RuleSet};
 use chrono::{DateTime, Utc};
+use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
     Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
     Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
@@ -31,6 +32,8 @@ pub struct Case<'a> {
     pub event: &'a CallEvent,
     /// The lead's campaign.
     pub campaign: &'a Campaign,
+    /// The law book.
+    pub law: &'a Law,
     /// The phone's ledger as it was read.
     pub ledger: &'a Ledger,
     /// The time of the decision.
@@ -97,16 +100,31 @@ impl Case<'_> {
         lead
     }
 
-    fn limits(&self) -> Limits<'_> {
+    /// Whether the start in the ledger is this call's and does not count.
+    fn is_given_back(&self) -> bool {
+        !self.counts() && self.event.direction == Direction::Outbound && self.ledger.holds(self.attempt)
+    }
+
+    fn limits(&self, lead: &Lead) -> Limits<'_> {
+        let hours = CallingHours::of_lead(self.law, self.campaign, lead).ok();
+        let given_back = self.is_given_back();
+        let capped = hours.as_ref().and_then(|hours| {
+            let counted = if given_back {
+                self.ledger.starts_without(self.started_at)
+            } else {
+                self.ledger.starts.clone()
+            };
+            hours.capped_by(&counted, &self.campaign.subject, self.now)
+        });
         let date = self.campaign.window.date_of(self.now);
         let today = self.ledger.calls_on(date, &self.campaign.window);
-        let given_back =
-            u32::from(!self.counts() && self.event.direction == Direction::Outbound && self.ledger.holds(self.attempt));
         Limits {
+            law_cap_until: capped.map(|(.., until)| until),
+            hours,
             window: &self.campaign.window,
             attempts_per_day_max: self.campaign.attempts_per_day_max,
             attempts_total_max: self.campaign.attempts_total_max,
-            phone_calls_today: today.saturating_sub(given_back),
+            phone_calls_today: today.saturating_sub(u32::from(given_back)),
             last_start: self.ledger.last_start(),
         }
     }
@@ -156,6 +174,10 @@ impl Case<'_> {
             counted: self.counts(),
             attempts: None,
             attempts_today: None,
+            state_code: lead.and_then(|lead| lead.state_code.clone()),
+            postal_code: lead.and_then(|lead| lead.postal_code.clone()),
+            zone: lead.and_then(|lead| lead.zone),
+            law_cap_until: None,
             slot: self.slot.clone(),
             decision: None,
             problem: None,
@@ -193,7 +215,9 @@ impl Case<'_> {
         });
         match answered {
             Ok(answer) => {
-                let step = next_step(&counted, self.event, &answer, &self.limits(), self.now);
+                let limits = self.limits(&counted);
+                attempt.law_cap_until = limits.law_cap_until;
+                let step = next_step(&counted, self.event, &answer, &limits, self.now);
                 attempt.outcome = answer.outcome;
                 attempt.disposition = attempt.disposition.max(answer.disposition);
                 attempt.word_unknown = answer.unknown_word.is_some();
@@ -250,7 +274,7 @@ impl Case<'_> {
             asked.state = LeadState::Pending;
         }
         let answer = self.ask(rules, &asked, Disposition::Unknown, self.event.kind)?;
-        let step = next_step(&asked, self.event, &answer, &self.limits(), self.now);
+        let step = next_step(&asked, self.event, &answer, &self.limits(&asked), self.now);
         let mut effects = LedgerEffects::default();
         self.effects_of(&step, &mut effects);
         let mut moved = moved(asked, &step, self.now);
@@ -339,7 +363,7 @@ impl Case<'_> {
             kind: redial_domain::EventKind::Later,
             ..self.event.clone()
         };
-        let step = next_step(asked, &event, &answer, &self.limits(), self.now);
+        let step = next_step(asked, &event, &answer, &self.limits(&asked), self.now);
         let is_newest = asked.last_attempt.as_ref() == Some(&before.id) || before.direction == Direction::Inbound;
         if !is_newest && step.stop.is_none() {
             return Ok((answer, None));

@@ -268,8 +268,8 @@ fn decide(
     (attempts, attempts_today): (u32, u32),
 ) -> Result<Would, RuleError> {
     let attempt = &past.attempt;
-    let (limits, limited) = limits_then(campaign, attempt, attempts, attempts_today);
     let mut lead = lead_then(past, campaign, &story.would, attempts, story.refusals);
+    let (limits, limited) = limits_then(campaign, &lead, attempt, attempts, attempts_today);
     let mut known = Disposition::Unknown;
     let mut would = Would {
         status: story.would.clone(),

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::ParseError;
 use crate::read::{cut, scalar};
-use crate::us_state;
+use redial_domain::law::us_state;
 
 const WHAT: &str = "a new lead";
 
@@ -107,7 +107,7 @@ pub fn parse_new_lead(content_type: Option<&str>, body: &[u8], default_region: R
         first_name = Some(first.to_owned());
         last_name = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
     }
-    let state = fields.take_if(&STATE, |raw| us_state::read(raw).map(str::to_owned));
+    let state = fields.take_if(&STATE, |raw| us_state(raw).map(|state| state.state().to_owned()));
     let mut lead = NewLead {
         phone,
         crm_id: fields.take(&CRM_ID),

@@ -8,7 +8,6 @@ pub mod bland;
 pub mod convoso;
 mod parse_error;
 mod read;
-mod us_state;
 
 pub use convoso::NewLead;
 pub use parse_error::ParseError;

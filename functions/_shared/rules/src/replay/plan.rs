@@ -7,6 +7,8 @@ use redial_domain::{
     Attempt, Campaign, Direction, FailureClass, Lane, Lead, LeadState, Limits, ListId, Owner, StatusName, Step,
 };
 
+use redial_domain::law::{CallingHours, Law};
+
 use super::past::PastCall;
 
 /// Calls are placed by a look each minute: times closer to each other than this are one time.
@@ -59,6 +61,7 @@ impl Limited {
 /// The limits of then, as the record shows them; where it shows none, those of the campaign.
 pub(super) fn limits_then<'a>(
     campaign: &'a Campaign,
+    lead: &Lead,
     attempt: &Attempt,
     attempts: u32,
     attempts_today: u32,
@@ -66,6 +69,8 @@ pub(super) fn limits_then<'a>(
     let state = attempt.decision.as_ref().map(|decision| decision.state);
     let most = campaign.attempts_per_day_max;
     let limits = Limits {
+        hours: CallingHours::of_lead(Law::built_in(), campaign, lead).ok(),
+        law_cap_until: attempt.law_cap_until,
         window: &campaign.window,
         attempts_per_day_max: most,
         attempts_total_max: match state {
@@ -129,8 +134,9 @@ pub(super) fn lead_then(
         last_attempt: None,
         last_call_id: None,
         last_call_at: None,
-        state_code: None,
-        postal_code: None,
+        state_code: attempt.state_code.clone(),
+        postal_code: attempt.postal_code.clone(),
+        zone: attempt.zone,
         created_at: attempt.started_at,
         updated_at: attempt.started_at,
     }

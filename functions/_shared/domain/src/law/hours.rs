@@ -1,0 +1,171 @@
+//! When a lead may be called: the campaign's hours, less every hour that a law closes in a zone where the lead may be.
+//!
+//! An opening is found by leaps from closing to opening, never minute by minute: each hour that is closed names the
+//! instant at which it opens, and the latest of them is looked at next.
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use super::{Cap, CapOf, Holidays, Jurisdiction, Law, Places, Record, SpokenBy};
+use crate::window::SEARCH_DAYS_MAX;
+use crate::{Campaign, Lead, Start, Subject, Window};
+
+/// Leaps of one search: two a day and zone for as long as a campaign's own opening is looked for.
+const LEAPS_MAX: u32 = 1_000;
+
+/// One record in one zone.
+#[derive(Debug, Clone, Copy)]
+pub struct Legal<'a> {
+    /// The record.
+    pub record: &'a Record,
+    /// The zone in which its hours are counted.
+    pub zone: Tz,
+    holidays: Option<&'a Holidays>,
+}
+
+impl Legal<'_> {
+    fn spans(&self, from: DateTime<Utc>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+        let first = from.with_timezone(&self.zone).date_naive();
+        let days = first.checked_sub_days(Days::new(1)).unwrap_or(first).iter_days();
+        days.take(SEARCH_DAYS_MAX as usize)
+            .filter_map(|date| self.record.span(self.holidays, self.zone, date))
+    }
+
+    /// The first instant at or after `from` at which a call may start.
+    pub fn next_open(&self, from: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
+        self.spans(from).find_map(|(opens, closes)| {
+            let start = opens.max(from);
+            (start < closes - closing_margin).then_some(start)
+        })
+    }
+
+    fn closes_at(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.spans(from).map(|(_, closes)| closes).find(|closes| *closes > from)
+    }
+}
+
+/// No record says what is allowed where a lead may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoLaw {
+    /// Where, if a table knows the phone's prefix.
+    pub jurisdiction: Option<Jurisdiction>,
+}
+
+/// When one lead may be called.
+#[derive(Debug, Clone)]
+pub struct CallingHours<'a> {
+    /// The campaign's hours.
+    pub window: &'a Window,
+    /// Every record that holds where the lead may be, in every such zone; the law first in the order of the book.
+    pub legal: Vec<Legal<'a>>,
+}
+
+impl<'a> CallingHours<'a> {
+    /// The hours of a campaign for a lead that may be in these places.
+    ///
+    /// # Errors
+    /// The country or state for which there is no record: nobody knows what is allowed there, so nothing is.
+    pub fn new(law: &'a Law, window: &'a Window, places: &Places, voice: SpokenBy) -> Result<Self, NoLaw> {
+        let mut legal: Vec<Legal<'a>> = Vec::new();
+        if places.jurisdictions.is_empty() {
+            return Err(NoLaw { jurisdiction: None });
+        }
+        for jurisdiction in &places.jurisdictions {
+            let records = law.records_of(jurisdiction).filter(|record| record.voice.covers(voice));
+            let before = legal.len();
+            for record in records {
+                let holidays = record.holidays.as_deref().and_then(|name| law.holidays(name));
+                let zones: Vec<Tz> = match record.zone {
+                    Some(zone) => vec![zone],
+                    None => places.zones.iter().map(|zone| zone.0).collect(),
+                };
+                legal.extend(zones.into_iter().map(|zone| Legal { record, zone, holidays }));
+            }
+            if legal.len() == before {
+                return Err(NoLaw {
+                    jurisdiction: Some(jurisdiction.clone()),
+                });
+            }
+        }
+        Ok(Self { window, legal })
+    }
+
+    /// The hours of a campaign for one of its leads.
+    ///
+    /// # Errors
+    /// The country or state where the lead may be and for which there is no record.
+    pub fn of_lead(law: &'a Law, campaign: &'a Campaign, lead: &Lead) -> Result<Self, NoLaw> {
+        let places = Places::of(&lead.phone, lead.told_places());
+        Self::new(law, &campaign.window, &places, SpokenBy::Automated)
+    }
+
+    /// The first instant at or after `from` at which a call may start; `from` itself while all is open. `None` when
+    /// nothing opens within 400 days.
+    pub fn next_open(&self, from: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
+        let mut at = from;
+        for _ in 0..LEAPS_MAX {
+            let mut next = self.window.next_open(at, closing_margin)?;
+            for legal in &self.legal {
+                next = legal.next_open(next, closing_margin)?;
+            }
+            if next == at {
+                return Some(at);
+            }
+            at = next;
+        }
+        None
+    }
+
+    /// Whether a call may start now and still ring before anything closes.
+    pub fn is_open(&self, at: DateTime<Utc>, closing_margin: TimeDelta) -> bool {
+        self.window.is_open(at, closing_margin) && self.closed_by(at, closing_margin).is_none()
+    }
+
+    /// The first record that keeps a call from starting now.
+    pub fn closed_by(&self, at: DateTime<Utc>, closing_margin: TimeDelta) -> Option<&Legal<'a>> {
+        self.legal
+            .iter()
+            .find(|legal| legal.next_open(at, closing_margin) != Some(at))
+    }
+
+    /// The next closing after `from` of any law.
+    pub fn law_closes_at(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.legal.iter().filter_map(|legal| legal.closes_at(from)).min()
+    }
+
+    /// The first opening on a later date of the campaign than that of `after`.
+    pub fn next_day_open(&self, after: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
+        let tomorrow = self.window.date_of(after).checked_add_days(Days::new(1))?;
+        self.next_open(self.window.start_of(tomorrow), closing_margin)
+    }
+
+    /// The cap that keeps a call about a subject from starting now, and when the oldest call it counts is too old.
+    pub fn capped_by(
+        &self,
+        starts: &[Start],
+        subject: &Subject,
+        now: DateTime<Utc>,
+    ) -> Option<(&'a Record, Cap, DateTime<Utc>)> {
+        let capped = self.legal.iter().filter_map(|legal| {
+            let cap = legal
+                .record
+                .cap
+                .filter(|_| legal.record.is_in_force(now.with_timezone(&legal.zone).date_naive()))?;
+            let hours = TimeDelta::hours(i64::from(cap.hours));
+            let mut counted: Vec<DateTime<Utc>> = starts
+                .iter()
+                .filter(|start| cap.of == CapOf::Number || start.subject == *subject)
+                .map(|start| start.at)
+                .filter(|at| *at + hours > now)
+                .collect();
+            counted.sort_unstable();
+            // With one start fewer than the cap inside the hours, the next one is allowed.
+            let over = (counted.len() + 1)
+                .checked_sub(cap.calls as usize)
+                .filter(|over| *over > 0)?;
+            let until = *counted.get(over - 1)? + hours;
+            Some((legal.record, cap, until))
+        });
+        capped.max_by_key(|(.., until)| *until)
+    }
+}

@@ -1,0 +1,272 @@
+//! One record of the law book: who may be called when, how often, where, and where that is written.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Holidays;
+use crate::LocalTime;
+use crate::window::{Side, instant};
+
+/// A country (ISO 3166-1: `US`, `IN`, `IL` is Israel) or a state (ISO 3166-2: `US-FL`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Jurisdiction(String);
+
+impl Jurisdiction {
+    /// Reads a code.
+    pub fn parse(code: &str) -> Option<Self> {
+        let letters = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+        let fits = match code.split_once('-') {
+            None => letters(code),
+            // `US-?`: somewhere in it, nobody knows where.
+            Some((country, state)) => letters(country) && (letters(state) || state == "?"),
+        };
+        fits.then(|| Self(code.to_owned()))
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The state's part of the code; the country's where there is none.
+    pub fn state(&self) -> &str {
+        self.0.split('-').next_back().unwrap_or(&self.0)
+    }
+
+    /// The country's part of the code.
+    pub fn country(&self) -> &str {
+        self.0.split('-').next().unwrap_or(&self.0)
+    }
+}
+
+impl fmt::Display for Jurisdiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Jurisdiction {
+    type Error = String;
+    fn try_from(code: String) -> Result<Self, String> {
+        Self::parse(&code)
+            .ok_or_else(|| format!("failed to read the jurisdiction `{code}`: write it as in `US`, `US-FL` or `IN`"))
+    }
+}
+
+impl From<Jurisdiction> for String {
+    fn from(jurisdiction: Jurisdiction) -> Self {
+        jurisdiction.0
+    }
+}
+
+/// Who speaks when the call is taken. An AI voice is an artificial one: FCC 24-17 of 8 February 2024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpokenBy {
+    /// Whoever it is.
+    Any,
+    /// A person.
+    Live,
+    /// An AI, artificial or prerecorded voice.
+    Automated,
+}
+
+impl SpokenBy {
+    /// Whether a record for this voice is about a call with that one.
+    pub fn covers(self, call: Self) -> bool {
+        self == Self::Any || call == Self::Any || self == call
+    }
+}
+
+/// Hours of one day, half-open, or none. They do not run past midnight: no law's do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct DayHours(pub Option<(LocalTime, LocalTime)>);
+
+impl TryFrom<String> for DayHours {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "closed" {
+            return Ok(Self(None));
+        }
+        text.split_once('-')
+            .and_then(|(opens, closes)| Some((LocalTime::parse(opens).ok()?, LocalTime::parse(closes).ok()?)))
+            .filter(|(opens, closes)| opens < closes)
+            .map(|hours| Self(Some(hours)))
+            .ok_or_else(|| format!("failed to read the hours `{text}`: write them as in `08:00-21:00`, or `closed`"))
+    }
+}
+
+/// Hours of each weekday.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Week {
+    mon: DayHours,
+    tue: DayHours,
+    wed: DayHours,
+    thu: DayHours,
+    fri: DayHours,
+    sat: DayHours,
+    sun: DayHours,
+}
+
+impl Week {
+    const fn on(&self, day: Weekday) -> DayHours {
+        match day {
+            Weekday::Mon => self.mon,
+            Weekday::Tue => self.tue,
+            Weekday::Wed => self.wed,
+            Weekday::Thu => self.thu,
+            Weekday::Fri => self.fri,
+            Weekday::Sat => self.sat,
+            Weekday::Sun => self.sun,
+        }
+    }
+}
+
+/// Calls in rolling hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cap {
+    /// So many.
+    pub calls: u32,
+    /// In so many hours, at most 48: the ledger keeps no older starts.
+    pub hours: u32,
+    /// Counted over what.
+    pub of: CapOf,
+}
+
+/// What a cap counts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapOf {
+    /// Calls about one subject to one phone.
+    Subject,
+    /// All calls to one phone.
+    Number,
+}
+
+/// What kind of rule a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordKind {
+    /// Statute or regulation.
+    Law,
+    /// What we do where no hours are written in law, or none are known to us.
+    Policy,
+}
+
+/// How sure we are of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// The text of statute, regulation or agency was seen.
+    High,
+    /// Secondary sources agree.
+    Medium,
+    /// Sources conflict, or there is only a weak one; the stricter value is taken.
+    Low,
+}
+
+/// Consent that a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentNeeded {
+    /// Prior express written consent.
+    Written,
+}
+
+/// One dated record.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Where it holds.
+    pub jurisdiction: Jurisdiction,
+    /// Its name for people.
+    pub name: String,
+    /// For which calls.
+    pub voice: SpokenBy,
+    /// The first day in force.
+    #[serde(default, deserialize_with = "date")]
+    pub from: Option<NaiveDate>,
+    /// The first day no longer in force.
+    #[serde(default, deserialize_with = "date")]
+    pub until: Option<NaiveDate>,
+    /// When calls may be received.
+    pub hours: Week,
+    /// The zone in which the hours are counted, where it is not the called person's.
+    #[serde(default)]
+    pub zone: Option<Tz>,
+    /// The set of holidays with hours of their own.
+    #[serde(default)]
+    pub holidays: Option<String>,
+    /// Those hours.
+    #[serde(default)]
+    pub holiday_hours: Option<DayHours>,
+    /// How often.
+    #[serde(default)]
+    pub cap: Option<Cap>,
+    /// What the person must have agreed to.
+    #[serde(default)]
+    pub consent: Option<ConsentNeeded>,
+    /// How old a look at the do-not-call registry may be, in days.
+    #[serde(default)]
+    pub scrub_days: Option<u32>,
+    /// Whom it exempts, for people: nobody is exempted by it here.
+    #[serde(default)]
+    pub exempt: Option<String>,
+    /// Law or policy.
+    pub kind: RecordKind,
+    /// How sure we are.
+    pub confidence: Confidence,
+    /// Where it is written.
+    pub sources: Vec<String>,
+    /// When somebody last looked.
+    #[serde(deserialize_with = "date")]
+    pub verified_on: Option<NaiveDate>,
+    /// Conflicts between sources, and which value was taken.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// A date as TOML writes it.
+fn date<'de, D: Deserializer<'de>>(given: D) -> Result<Option<NaiveDate>, D::Error> {
+    let date = toml::value::Datetime::deserialize(given)?.to_string();
+    date.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
+impl Record {
+    /// Whether it is in force on a date.
+    pub fn is_in_force(&self, date: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= date) && self.until.is_none_or(|until| date < until)
+    }
+
+    /// The hours of a local date; the whole day when it is not in force.
+    pub(crate) fn span(
+        &self,
+        holidays: Option<&Holidays>,
+        zone: Tz,
+        date: NaiveDate,
+    ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let hours = if !self.is_in_force(date) {
+            return Some((
+                instant(zone, date, 0, Side::Opening),
+                instant(zone, date, LocalTime::DAY_MIN, Side::Closing),
+            ));
+        } else if holidays.is_some_and(|set| set.has(date)) {
+            self.holiday_hours.unwrap_or(DayHours(None))
+        } else {
+            self.hours.on(date.weekday())
+        };
+        let (opens, closes) = hours.0?;
+        let span = (
+            instant(zone, date, opens.minutes(), Side::Opening),
+            instant(zone, date, closes.minutes(), Side::Closing),
+        );
+        (span.0 < span.1).then_some(span)
+    }
+}

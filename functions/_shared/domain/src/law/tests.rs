@@ -1,0 +1,369 @@
+//! The law book as it is shipped, and the search over a small one.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use super::*;
+use crate::gate::tests::{at, campaign};
+use crate::{Ledger, Phone, Region, Start, Subject, Window};
+
+const MARGIN: TimeDelta = TimeDelta::minutes(5);
+
+fn phone(digits: &str) -> Phone {
+    Phone::parse(digits, Region::US).unwrap()
+}
+
+fn places(digits: &str, zone: &str, state: &str, zip: &str) -> (Vec<&'static str>, Vec<String>) {
+    let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let told = Told {
+        zone: some(zone).map(|zone| zone.parse().unwrap()),
+        state: some(state),
+        postal_code: some(zip),
+    };
+    let places = Places::of(&phone(digits), told);
+    (
+        places.zones.iter().map(|zone| zone.0.name()).collect(),
+        places.jurisdictions.iter().map(ToString::to_string).collect(),
+    )
+}
+
+#[test]
+fn every_source_adds_what_it_leaves_possible() {
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static str,
+        &'static [&'static str],
+        &'static [&'static str],
+    );
+    let rows: [Row; 12] = [
+        ("+12125550142", "", "", "", &["America/New_York"], &["US", "US-NY"]),
+        (
+            "+18505550142",
+            "",
+            "",
+            "",
+            &["America/Chicago", "America/New_York"],
+            &["US", "US-FL"],
+        ),
+        (
+            "+12125550142",
+            "",
+            "ca",
+            "",
+            &["America/Los_Angeles", "America/New_York"],
+            &["US", "US-CA", "US-NY"],
+        ),
+        (
+            "+12125550142",
+            "",
+            "California",
+            "",
+            &["America/Los_Angeles", "America/New_York"],
+            &["US", "US-CA", "US-NY"],
+        ),
+        (
+            "+12125550142",
+            "",
+            "",
+            "90012",
+            &["America/Los_Angeles", "America/New_York"],
+            &["US", "US-CA", "US-NY"],
+        ),
+        (
+            "+12125550142",
+            "Pacific/Honolulu",
+            "",
+            "",
+            &["America/New_York", "Pacific/Honolulu"],
+            &["US", "US-NY"],
+        ),
+        // What is no state and no ZIP says nothing.
+        (
+            "+12125550142",
+            "",
+            "Ontario",
+            "M5V 2T6",
+            &["America/New_York"],
+            &["US", "US-NY"],
+        ),
+        // A toll-free prefix adds nothing when something else is known.
+        ("+18005550142", "", "CA", "", &["America/Los_Angeles"], &["US", "US-CA"]),
+        (
+            "+18005550142",
+            "America/Denver",
+            "",
+            "",
+            &["America/Denver"],
+            &["US", "US-?"],
+        ),
+        ("+919876543210", "", "MH", "", &["Asia/Kolkata"], &["IN"]),
+        ("+972501234567", "", "", "", &["Asia/Jerusalem"], &["IL"]),
+        ("+442079460000", "", "FL", "33101", &[], &[]),
+    ];
+    for (digits, zone, state, zip, zones, laws) in rows {
+        let found = places(digits, zone, state, zip);
+        assert_eq!(
+            (&found.0[..], &found.1[..]),
+            (zones, &laws.iter().map(ToString::to_string).collect::<Vec<_>>()[..]),
+            "{digits} {zone} {state} {zip}"
+        );
+    }
+    let (zones, laws) = places("+18005550142", "", "", "");
+    assert_eq!(
+        (zones.len(), laws),
+        (7, vec!["US".to_owned(), "US-?".to_owned()]),
+        "it may be anywhere"
+    );
+}
+
+#[test]
+fn every_record_has_a_source_and_a_date() {
+    let law = Law::built_in();
+    for record in law.records() {
+        let of = &record.jurisdiction;
+        assert!(
+            record.sources.iter().all(|source| !source.trim().is_empty()) && !record.sources.is_empty(),
+            "{of}"
+        );
+        assert!(record.verified_on.is_some(), "{of}");
+        if record.confidence == Confidence::Low {
+            assert!(record.note.is_some(), "{of}: what is doubtful is said");
+        }
+        if of.country() != "US" {
+            assert_eq!(record.kind, RecordKind::Policy, "{of}");
+        }
+    }
+}
+
+/// What nobody looked up, or sources dispute, is never laxer than the safe hours: 9 to 20, no Sundays, no federal holidays.
+#[test]
+fn a_record_of_low_confidence_takes_the_stricter_value() {
+    let law = Law::built_in();
+    let zone = chrono_tz::America::New_York;
+    let low = law.records().filter(|record| record.confidence == Confidence::Low);
+    let mut seen = 0;
+    for record in low {
+        seen += 1;
+        let holidays = record.holidays.as_deref().and_then(|name| law.holidays(name));
+        for date in NaiveDate::from_ymd_opt(2026, 1, 1).unwrap().iter_days().take(730) {
+            let Some((opens, closes)) = record.span(holidays, zone, date) else {
+                continue;
+            };
+            let hour = |at: DateTime<Utc>| at.with_timezone(&zone).time();
+            let latest = chrono::NaiveTime::from_hms_opt(20, 0, 0).unwrap();
+            let earliest = chrono::NaiveTime::from_hms_opt(8, 0, 0).unwrap();
+            assert!(
+                hour(opens) >= earliest && hour(closes) <= latest,
+                "{} on {date}",
+                record.jurisdiction
+            );
+        }
+    }
+    assert!(seen > 20, "{seen} records are doubtful");
+}
+
+#[test]
+fn every_place_that_a_table_names_has_a_law() {
+    let law = Law::built_in();
+    let mut without = BTreeSet::new();
+    for area in 200..1_000 {
+        let places = Places::of(&phone(&format!("+1{area}5550142")), Told::default());
+        for jurisdiction in &places.jurisdictions {
+            assert!(!places.zones.is_empty(), "{area}");
+            for voice in [SpokenBy::Live, SpokenBy::Automated] {
+                if jurisdiction.country() == "US"
+                    && !law.records_of(jurisdiction).any(|record| record.voice.covers(voice))
+                {
+                    without.insert(jurisdiction.to_string());
+                }
+            }
+        }
+    }
+    assert_eq!(without, BTreeSet::new());
+}
+
+const SMALL: &str = r#"
+[[record]]
+jurisdiction = "US"
+name = "United States"
+voice = "any"
+hours = { mon = "08:00-21:00", tue = "08:00-21:00", wed = "08:00-21:00", thu = "08:00-21:00", fri = "08:00-21:00", sat = "08:00-21:00", sun = "08:00-21:00" }
+kind = "law"
+confidence = "high"
+sources = ["a test"]
+verified_on = 2026-11-20
+
+[[record]]
+jurisdiction = "US-FL"
+name = "Florida"
+voice = "any"
+hours = { mon = "08:00-20:00", tue = "08:00-20:00", wed = "08:00-20:00", thu = "08:00-20:00", fri = "08:00-20:00", sat = "08:00-20:00", sun = "closed" }
+holidays = "two"
+holiday_hours = "12:00-13:00"
+cap = { calls = 3, hours = 24, of = "subject" }
+kind = "law"
+confidence = "high"
+sources = ["a test"]
+verified_on = 2026-11-20
+
+[[record]]
+jurisdiction = "US-FL"
+name = "Florida"
+voice = "live"
+from = 2027-01-01
+hours = { mon = "closed", tue = "closed", wed = "closed", thu = "closed", fri = "closed", sat = "closed", sun = "closed" }
+kind = "law"
+confidence = "high"
+sources = ["a test"]
+verified_on = 2026-11-20
+
+[[holidays]]
+name = "two"
+days = ["4th thu nov", "jan 1"]
+sources = ["a test"]
+"#;
+
+fn at_florida(digits: &str) -> Places {
+    Places::of(
+        &phone(digits),
+        Told {
+            state: Some("FL"),
+            ..Told::default()
+        },
+    )
+}
+
+/// Around the clock, every day: what is left is the law's.
+fn always() -> Window {
+    let mut window = campaign().window;
+    window.days = (0..7).map(|n| chrono::Weekday::try_from(n).unwrap()).collect();
+    (window.start, window.end) = (
+        crate::LocalTime::parse("00:00").unwrap(),
+        crate::LocalTime::parse("24:00").unwrap(),
+    );
+    window
+}
+
+#[test]
+fn all_zones_and_all_laws_have_to_be_open_at_once() {
+    let law = Law::read(SMALL).unwrap();
+    let (window, places) = (always(), at_florida("+13055550142"));
+    // 305 is on Eastern time, and Florida is on Central time too.
+    assert_eq!(places.zones.len(), 2);
+    let hours = CallingHours::new(&law, &window, &places, SpokenBy::Automated).unwrap();
+    for (from, opens) in [
+        ("2026-11-20T13:30:00Z", "2026-11-20T14:00:00Z"), // 08:30 in Miami is 07:30 in Pensacola
+        ("2026-11-21T00:54:59Z", "2026-11-21T00:54:59Z"), // five minutes before 20:00 in Miami
+        ("2026-11-21T00:55:00Z", "2026-11-21T14:00:00Z"),
+        ("2026-11-22T02:00:00Z", "2026-11-23T14:00:00Z"), // over Sunday
+        ("2026-11-26T05:00:00Z", "2026-11-27T14:00:00Z"), // Thanksgiving: 12 to 13 in both is never
+        ("2026-12-31T23:00:00Z", "2026-12-31T23:00:00Z"),
+    ] {
+        assert_eq!(hours.next_open(at(from), MARGIN), Some(at(opens)), "{from}");
+        assert_eq!(hours.is_open(at(from), MARGIN), from == opens, "{from}");
+    }
+    assert_eq!(
+        hours.law_closes_at(at("2026-11-20T20:00:00Z")),
+        Some(at("2026-11-21T01:00:00Z"))
+    );
+    let closed = hours.closed_by(at("2026-11-20T13:30:00Z"), MARGIN).unwrap();
+    assert_eq!(
+        (closed.record.jurisdiction.as_str(), closed.zone.name()),
+        ("US", "America/Chicago")
+    );
+
+    let live = CallingHours::new(&law, &window, &places, SpokenBy::Live).unwrap();
+    assert_eq!(
+        live.next_open(at("2026-12-31T18:00:00Z"), MARGIN),
+        Some(at("2026-12-31T18:00:00Z"))
+    );
+    assert_eq!(
+        live.next_open(at("2027-01-01T18:00:00Z"), MARGIN),
+        None,
+        "a ban without an end has no opening"
+    );
+}
+
+#[test]
+fn a_country_or_state_without_a_record_is_not_called() {
+    let law = Law::read(SMALL).unwrap();
+    let window = always();
+    for digits in ["+442079460000", "+12125550142", "+18005550142"] {
+        let places = Places::of(&phone(digits), Told::default());
+        assert!(
+            CallingHours::new(&law, &window, &places, SpokenBy::Live).is_err(),
+            "{digits}"
+        );
+    }
+}
+
+#[test]
+fn a_rolling_cap_counts_the_subject_s_calls_and_ends_with_the_oldest() {
+    let law = Law::read(SMALL).unwrap();
+    let window = always();
+    let hours = CallingHours::new(&law, &window, &at_florida("+13055550142"), SpokenBy::Automated).unwrap();
+    let (solar, roof) = (Subject::parse("solar").unwrap(), Subject::parse("roof").unwrap());
+    let mut ledger = Ledger::default();
+    let start = |time: &str, subject: &Subject| Start {
+        at: at(time),
+        subject: subject.clone(),
+    };
+    ledger.starts = vec![
+        start("2026-11-19T15:00:00Z", &solar),
+        start("2026-11-19T19:00:00Z", &solar),
+        start("2026-11-20T00:00:00Z", &roof),
+        start("2026-11-20T15:00:00Z", &solar),
+    ];
+    let until = |ledger: &Ledger, now: &str| {
+        hours
+            .capped_by(&ledger.starts, &solar, at(now))
+            .map(|(.., until)| until)
+    };
+    assert_eq!(until(&ledger, "2026-11-20T14:59:59Z"), Some(at("2026-11-20T15:00:00Z")));
+    assert_eq!(
+        until(&ledger, "2026-11-20T15:00:00Z"),
+        None,
+        "the fourth in 24 hours and a second"
+    );
+    assert_eq!(hours.capped_by(&ledger.starts, &roof, at("2026-11-20T14:00:00Z")), None);
+    ledger.starts.push(start("2026-11-20T15:30:00Z", &solar));
+    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-20T19:00:00Z")));
+    // More than are allowed, by another system: until enough of them are old.
+    ledger.starts.push(start("2026-11-20T15:40:00Z", &solar));
+    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-21T15:00:00Z")));
+}
+
+#[test]
+fn a_book_that_names_what_is_not_there_is_refused() {
+    for (change, to, says) in [
+        (
+            "holidays = \"two\"",
+            "holidays = \"three\"",
+            "there are no holidays `three`",
+        ),
+        ("holiday_hours = \"12:00-13:00\"\n", "", "stand together"),
+        ("hours = 24,", "hours = 72,", "cannot be counted"),
+        ("08:00-20:00", "20:00-08:00", "failed to read the hours"),
+        (
+            "jurisdiction = \"US-FL\"",
+            "jurisdiction = \"Florida\"",
+            "failed to read the jurisdiction",
+        ),
+        ("4th thu nov", "5th thu nov", "failed to read the holiday"),
+        (
+            "sources = [\"a test\"]\nverified_on = 2026-11-20\n\n[[record]]",
+            "sources = []\nverified_on = 2026-11-20\n\n[[record]]",
+            "no source",
+        ),
+    ] {
+        assert!(SMALL.contains(change), "{change}");
+        let refused = Law::read(&SMALL.replacen(change, to, 1))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(says), "{refused}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Calling law in the loop: where the lead may be decides when, and how often, whatever its campaign says.
+
+use chrono::TimeDelta;
+use redial_tests::{MONDAY_NOON, TestApp, instant, time_of};
+use serde_json::json;
+
+#[tokio::test]
+async fn florida_is_called_three_times_in_any_24_hours_though_the_campaign_says_eight_a_day() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead("+13055550142").await;
+    app.settle().await;
+    for n in 0..3 {
+        app.advance(TimeDelta::minutes(1)).await;
+        let calls = app.calls().await;
+        assert_eq!(calls.len(), n + 1);
+        assert_eq!(app.ends(&calls[n], json!({})).await, 200);
+        app.advance(TimeDelta::minutes(if n < 2 { 15 } else { 1 })).await;
+    }
+    let shown = app.lead(&lead).await;
+    assert_eq!(shown["lead"]["next_redial_iso"], "2026-11-24T17:00:00Z", "{shown:?}");
+    assert_eq!(shown["lead"]["reason"], "law_cap");
+    assert_eq!(
+        shown["may_be_called"]["reason"],
+        json!({"code": "law_cap", "jurisdiction": "US-FL", "limit": 3, "hours": 24})
+    );
+    app.advance(instant("2026-11-24T16:59:59Z") - app.now()).await;
+    assert_eq!(app.calls().await.len(), 3, "the campaign has been open for an hour");
+    app.advance(TimeDelta::minutes(2)).await;
+    let calls = app.calls().await;
+    assert_eq!(calls.len(), 4);
+    assert!(time_of(&calls[3]) - time_of(&calls[0]) >= TimeDelta::hours(24));
+}
+
+#[tokio::test]
+async fn a_lead_is_called_when_it_is_legal_wherever_it_may_be() {
+    // Ten past eleven in New York: the campaign is open, and Los Angeles sleeps.
+    let app = TestApp::at("2026-11-23T16:10:00Z").await;
+    let rows = [
+        (json!({"phone": "+12125550101"}), None),
+        (json!({"phone": "+12135550102"}), Some("2026-11-23T17:00:00Z")),
+        (
+            json!({"phone": "+12125550103", "state": "California"}),
+            Some("2026-11-23T17:00:00Z"),
+        ),
+        (
+            json!({"phone": "+12125550104", "zip": "90012"}),
+            Some("2026-11-23T17:00:00Z"),
+        ),
+        (
+            json!({"phone": "+12125550105", "timezone": "Pacific/Honolulu"}),
+            Some("2026-11-23T19:00:00Z"),
+        ),
+        // Toll-free, and nothing else known: from ten in Honolulu to six in New York.
+        (json!({"phone": "+18005550106"}), Some("2026-11-23T20:00:00Z")),
+    ];
+    for (body, opens) in &rows {
+        let added = app.post("/api/leads", body.clone()).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        assert_eq!(added["called_now"], opens.is_none(), "{body}: {added:?}");
+        if let Some(opens) = opens {
+            assert_eq!(added["next_redial_iso"], opens.replace('Z', "+00:00"), "{body}");
+            assert_eq!(added["reason"], "outside_law");
+        }
+    }
+    app.advance(instant("2026-11-23T16:59:59Z") - app.now()).await;
+    assert_eq!(app.calls().await.len(), 1);
+    app.advance(TimeDelta::minutes(2)).await;
+    assert_eq!(app.calls().await.len(), 4);
+}
+
+#[tokio::test]
+async fn where_no_law_is_known_nothing_is_called_and_it_says_so() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    for (phone, jurisdiction) in [("+442079460142", json!(null)), ("+14165550142", json!("CA"))] {
+        let added = app.post("/api/leads", json!({"phone": phone})).await;
+        assert_eq!(
+            (added["status"].as_str(), added["reason"].as_str()),
+            (Some("parked"), Some("no_law")),
+            "{added:?}"
+        );
+        let shown = app.lead(added["lead_id"].as_str().unwrap_or_default()).await;
+        assert_eq!(
+            shown["may_be_called"]["reason"],
+            json!({"code": "no_law", "jurisdiction": jurisdiction})
+        );
+    }
+    app.advance(TimeDelta::hours(2)).await;
+    assert_eq!(app.calls().await.len(), 0);
+    let refused = app
+        .post("/api/leads", json!({"phone": "+12125550142", "timezone": "Eastern"}))
+        .await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(
+        refused["message"],
+        "failed to read `timezone`: it is no time zone; write it as in `America/New_York`, or leave it out"
+    );
+}
