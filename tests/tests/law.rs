@@ -1,6 +1,7 @@
 //! Calling law in the loop: where the lead may be decides when, and how often, whatever its campaign says.
 
 use chrono::TimeDelta;
+use redial_local::phone_settings::PhonesMode;
 use redial_tests::{MONDAY_NOON, TestApp, instant, time_of};
 use serde_json::json;
 
@@ -93,5 +94,31 @@ async fn where_no_law_is_known_nothing_is_called_and_it_says_so() {
     assert_eq!(
         refused["message"],
         "failed to read `timezone`: it is no time zone; write it as in `America/New_York`, or leave it out"
+    );
+}
+
+/// Rhode Island ends at six, two hours before the campaign: 17:52 is a minute before the gate closes there.
+#[tokio::test]
+async fn a_call_that_has_not_begun_is_stopped_before_the_law_closes() {
+    let app = TestApp::with("2026-11-23T22:52:00Z", |options| options.phones = PhonesMode::Simulated).await;
+    let set = app
+        .post("/local/phones", json!({"queue_s": 1_200, "outcome": "sale"}))
+        .await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let lead = app.add_lead("+14015550142").await;
+    app.advance(TimeDelta::minutes(20)).await;
+    let id = app.calls().await[0]["call_id"].as_str().unwrap_or_default().to_owned();
+    let call = app.running.phones().call(&id).ok().flatten();
+    let call = call.unwrap_or_else(|| panic!("{id} was never placed"));
+    assert_eq!(call.started_at, None, "it never rang");
+    assert!(
+        call.ended_at.is_some_and(|at| at < instant("2026-11-23T23:00:00Z")),
+        "{call:?}"
+    );
+    let shown = app.lead(&lead).await;
+    assert_eq!(shown["activities"][0]["what"], "call_stopped_at_closing", "{shown:?}");
+    assert_eq!(
+        shown["lead"]["next_redial_iso"], "2026-11-24T16:00:00Z",
+        "the campaign opens an hour after Rhode Island"
     );
 }
