@@ -4,7 +4,7 @@
 //! must stand.
 
 /// A scenario, a seed, and what it found.
-pub(crate) const ALL: [(&str, u64, &str); 4] = [
+pub(crate) const ALL: [(&str, u64, &str); 5] = [
     (
         "dead-letters",
         1,
@@ -24,5 +24,10 @@ pub(crate) const ALL: [(&str, u64, &str); 4] = [
         "talks",
         5_200_223,
         "a sale was the first that was heard of a transfer, and the line was not kept free for the talk with the agent",
+    ),
+    (
+        "bad-day",
+        6_100_035,
+        "each lead that was added read its campaign twice, and a burst of them heated the campaigns",
     ),
 ];

@@ -54,12 +54,12 @@ struct NewLead {
 pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let new: NewLead = caller.body()?;
     let app = caller.app;
-    let id = match new.campaign_id.as_deref() {
-        Some(id) => caller.campaign(id).await?.id,
-        None => CampaignId::default_campaign(),
+    let campaign = match new.campaign_id.as_deref() {
+        Some(id) => caller.campaign(id).await?,
+        None => caller.campaign(CampaignId::default_campaign().as_str()).await?,
     };
-    let region = caller.campaign(id.as_str()).await?.default_region;
-    let phone = Phone::parse(&new.phone, region).map_err(|error| {
+    let id = campaign.id;
+    let phone = Phone::parse(&new.phone, campaign.default_region).map_err(|error| {
         Problem::new(
             422,
             "bad_phone",

@@ -98,7 +98,8 @@ pub(super) fn end(world: &World, items: &Items) {
     );
     for (id, phone) in never_rang {
         let counted = items.attempts.iter().any(|attempt| {
-            text(attempt, "id") == id && attempt["counted"] == true && text(attempt, "outcome") != "lost"
+            // Given up before the refusal was heard of, it was counted to be safe, and a count never changes.
+            text(attempt, "id") == id && attempt["counted"] == true && text(attempt, "end") != "lost"
         });
         if counted {
             let what = format!("{phone}: attempt {id} never rang and is counted");

@@ -60,7 +60,10 @@ pub(super) fn accepted(world: &World, placed: &Placed, before: &[Placed], resume
     let calls = |today| {
         of_lead
             .iter()
-            .filter(|earlier| plan.date(earlier.call.accepted_at) == today)
+            .filter(|earlier| {
+                let (reserved, accepted) = (earlier.call.accepted_at - ABOUT * 2, earlier.call.accepted_at);
+                plan.date(reserved) == today && plan.date(accepted) == today
+            })
             .count()
     };
     let reserved = plan.date(last.call.accepted_at - ABOUT * 2);
