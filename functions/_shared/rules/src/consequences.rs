@@ -363,7 +363,7 @@ impl Case<'_> {
             kind: redial_domain::EventKind::Later,
             ..self.event.clone()
         };
-        let step = next_step(asked, &event, &answer, &self.limits(&asked), self.now);
+        let step = next_step(asked, &event, &answer, &self.limits(asked), self.now);
         let is_newest = asked.last_attempt.as_ref() == Some(&before.id) || before.direction == Direction::Inbound;
         if !is_newest && step.stop.is_none() {
             return Ok((answer, None));

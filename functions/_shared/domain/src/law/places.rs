@@ -144,10 +144,9 @@ impl Places {
         }
         let may_be_us = places.jurisdictions.iter().all(|is| is.country() == "US");
         if may_be_us && digits.starts_with('1') {
-            if let Some(state) = told.state {
-                if let Some(line) = us_state(state).and_then(|code| states().find(code.as_str())) {
-                    places.add(line);
-                }
+            let state = told.state.and_then(us_state);
+            if let Some(line) = state.and_then(|code| states().find(code.as_str())) {
+                places.add(line);
             }
             let area = told
                 .postal_code
