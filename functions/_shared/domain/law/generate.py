@@ -8,7 +8,7 @@
 
 or, without uv:
 
-    python3 -m venv /tmp/law && /tmp/law/bin/pip install phonenumbers==9.0.43 zipcodes==3.0.0 && /tmp/law/bin/python generate.py
+    python3 -m venv .venv && .venv/bin/pip install phonenumbers==9.0.43 zipcodes==3.0.0 && .venv/bin/python generate.py
 
 A place that is not certain is a union: a call must be legal in all the zones and under all the laws of its line. Running this twice gives
 the same bytes. Where it does not know, it stops; it does not guess.

@@ -14,7 +14,7 @@ use chrono_tz::Tz;
 use super::{Jurisdiction, Law};
 use crate::Phone;
 
-/// Digits of the longest prefix in the table, and letters of the longest state's name.
+/// Digits of the longest prefix that a table may have: country, area and exchange.
 const PREFIX_MAX: usize = 7;
 /// Digits of a ZIP that name its area.
 const ZIP_AREA: usize = 3;
