@@ -108,7 +108,7 @@ pub(crate) async fn run(leads: usize, calls_at_once: u32, shards: u32, folder: &
 async fn fill(app: &TestApp, leads: usize, calls_at_once: u32, shards: u32) -> BTreeSet<String> {
     let campaign = json!({
         "id": "opening", "name": "Opening", "max_concurrent_calls": calls_at_once, "shards": shards.min(calls_at_once),
-        "max_attempts_per_lead": 1, "open_intake": true,
+        "max_attempts_per_lead": 1, "open_intake": true, "consent": redial_tests::consent(),
     });
     let made = app.post("/campaigns", campaign).await;
     assert_eq!(made.status, 201, "{made:?}");

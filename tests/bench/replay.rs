@@ -89,8 +89,7 @@ pub(crate) async fn run(attempts: usize, folder: &Path) -> Figures {
 
 /// Ten leads are really called, and copied.
 async fn fill(app: &TestApp, leads: u64) {
-    let campaign =
-        json!({"id": "past", "name": "Past", "max_concurrent_calls": 40, "shards": SHARDS, "open_intake": true});
+    let campaign = json!({"id": "past", "name": "Past", "max_concurrent_calls": 40, "shards": SHARDS, "open_intake": true, "consent": redial_tests::consent()});
     let made = app.post("/campaigns", campaign).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(app.post("/campaigns/past/start", json!({})).await.status, 200);

@@ -257,6 +257,7 @@ fn environment() -> Environment {
         ("REDIAL_BUS", "redial".to_owned()),
         ("REDIAL_WEBHOOK_BASE_URL", "http://webhook.sim".to_owned()),
         ("BLAND_WEBHOOK_SECRET", crate::phones::SECRET.to_owned()),
+        ("REDIAL_CONSENT_STATEMENT", "nobody here is real".to_owned()),
     ];
     Environment::fixed(
         values

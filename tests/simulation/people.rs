@@ -82,6 +82,7 @@ impl People {
     /// Makes a campaign as planned, and starts it.
     pub(crate) async fn set_up(&self, plan: &CampaignPlan) -> Result<(), String> {
         let mut body = plan.body();
+        body["consent"] = redial_tests::consent();
         if plan.id == "default" {
             self.ask("PATCH", "/campaigns/default", &body).await?;
         } else {

@@ -190,6 +190,7 @@ async fn start_app(
         ("REDIAL_DIAL_QUEUE_URL", queue("dial")),
         ("REDIAL_TICK_QUEUE_URL", queue("tick")),
         ("REDIAL_JOBS_QUEUE_URL", queue("jobs")),
+        ("REDIAL_CONSENT_STATEMENT", "nobody here is real".to_owned()),
         match webhooks {
             Webhooks::Unsigned => ("REDIAL_UNSIGNED_WEBHOOKS", "allowed".to_owned()),
             Webhooks::Signed => ("BLAND_WEBHOOK_SECRET", SECRET.to_owned()),

@@ -211,6 +211,11 @@ pub fn ended(call: &Value, changes: Value) -> Value {
     payload
 }
 
+/// What a campaign of a test says about the consent of its people.
+pub fn consent() -> Value {
+    json!({"kind": "written", "statement": "signed on the form of the test"})
+}
+
 /// A talk with a person that ended with a disposition.
 pub fn talk(disposition: &str) -> Value {
     json!({"status": "completed", "answered_by": "human", "call_length": 1.5, "corrected_duration": "90", "disposition_tag": disposition})

@@ -397,6 +397,7 @@ fn every_function_is_told_where_table_queues_and_bus_are_and_the_first_settings(
         "REDIAL_PROCESS_INTERVAL": {"Ref": "FirstProcessInterval"},
         "REDIAL_RETENTION_DAYS": {"Ref": "FirstRetentionDays"},
         "WEBHOOK_LOGGING_ENABLED": {"Ref": "FirstWebhookLogging"},
+        "REDIAL_CONSENT_STATEMENT": {"Ref": "ConsentStatement"},
     });
     assert_eq!(given, &expected);
 }

@@ -80,7 +80,12 @@ async fn campaign_is(app: &TestApp, status: CampaignStatus) {
         ..before
     };
     let activity = Activity::now(&app, &Actor::system(), "changed", None);
-    assert!(app.table.change_campaign(&after, seen, &activity).await.unwrap());
+    assert!(
+        app.table
+            .change_campaign(&after, seen, &activity, vec![])
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -392,7 +397,7 @@ async fn the_search_for_lost_tokens_goes_on_behind_what_it_saw() {
             ..lead.clone()
         };
         let added = Activity::now(&instance, &Actor::system(), "added", None);
-        assert!(table.add_lead(&waits, &Profile::default(), &added, 30).await.unwrap());
+        assert!(table.add_lead(&waits, &Profile::default(), &[added], 30).await.unwrap());
     }
     minutes(&app, 5).await;
     assert_eq!(app.metric("reconcile.token_restored").await, 0);

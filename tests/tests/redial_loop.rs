@@ -1,7 +1,7 @@
 //! The loop, as its users see it: a lead comes in, is called, the outcome decides the next call, until it ends.
 
 use chrono::{TimeDelta, Timelike};
-use redial_tests::{MONDAY_NOON, TestApp, ended, instant, talk, time_of};
+use redial_tests::{MONDAY_NOON, TestApp, consent, ended, instant, talk, time_of};
 use serde_json::json;
 
 const PHONE: &str = "+12125550142";
@@ -291,7 +291,7 @@ async fn one_phone_in_two_campaigns_is_one_line() {
     let other = app
         .post(
             "/campaigns",
-            json!({"id": "other", "name": "Other", "open_intake": true}),
+            json!({"id": "other", "name": "Other", "open_intake": true, "consent": consent()}),
         )
         .await;
     assert_eq!(other.status, 201, "{other:?}");

@@ -10,7 +10,7 @@ use redial_aws::{
     intake::{Intake, IntakeError, take_in},
     keys,
     leads::Activity,
-    setup::{DEFAULT_RULE_SET, SetupError, campaign_from_defaults},
+    setup::{DEFAULT_RULE_SET, SetupError, asserted_consent, campaign_from_defaults},
     table::{TableError, text},
 };
 use redial_domain::{
@@ -70,6 +70,7 @@ pub async fn ensure_campaign(app: &App) -> Result<CampaignId, DemoError> {
     campaign.description = "Five hundred invented people; made by `redial local`.".to_owned();
     campaign.status = CampaignStatus::Running;
     campaign.open_intake = true;
+    campaign.consent = asserted_consent(&app.environment, now);
     campaign.max_concurrent_calls = DEMO_CONCURRENT_CALLS;
     campaign.shards = Campaign::shards_for(DEMO_CONCURRENT_CALLS);
     campaign.check().map_err(SetupError::from)?;
@@ -225,6 +226,8 @@ fn lead(n: usize) -> Result<Intake, DemoError> {
         state_code: Some(state.to_owned()),
         postal_code: Some(format!("{zip}{in_area:02}")),
         zone: None,
+        consent: None,
+        registry_checked_at: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use redial_aws::intake::{Intake, IntakeError, take_in};
 use redial_aws::web::{Answer, Problem};
@@ -10,6 +11,7 @@ use redial_domain::{CampaignId, Phone, Profile};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::lead_consent::GivenConsent;
 use crate::request::{Caller, unavailable};
 
 /// Custom fields, and the length of any field: a profile stays far under 400 KB.
@@ -48,6 +50,10 @@ struct NewLead {
     #[serde(default)]
     source: Option<String>,
     #[serde(default)]
+    consent: Option<GivenConsent>,
+    #[serde(default)]
+    registry_checked_at: Option<DateTime<Utc>>,
+    #[serde(default)]
     custom: BTreeMap<String, String>,
 }
 
@@ -67,12 +73,24 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "give `phone` with a plus sign and the country code",
         )
     })?;
+    let now = app.clock.now();
     let (given, family) = names(field("name", new.name)?);
     let intake = Intake {
         phone,
         state_code: state(new.state)?,
         postal_code: short("postal_code", new.postal_code)?,
         zone: zone(new.timezone)?,
+        consent: new.consent.as_ref().map(|given| given.read(now)).transpose()?,
+        registry_checked_at: new
+            .registry_checked_at
+            .map(|at| {
+                if at > now {
+                    Err(bad("registry_checked_at", "it has not come yet"))
+                } else {
+                    Ok(at)
+                }
+            })
+            .transpose()?,
         profile: Profile {
             first_name: field("first_name", new.first_name)?.or(given),
             last_name: field("last_name", new.last_name)?.or(family),

@@ -4,6 +4,7 @@
 //! call. Slots follow the campaign: a campaign that cannot get them does not start.
 
 use redial_aws::bus::Happened;
+use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
@@ -70,7 +71,7 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let defaults = &rules.spec().defaults;
     let mut campaign = campaign_from_defaults(id, &name, rule_set, defaults, now)
         .map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?;
-    fields.apply(&mut campaign)?;
+    fields.apply(&mut campaign, &caller.actor.name, now)?;
     campaign.shards = fields
         .shards
         .unwrap_or_else(|| Campaign::shards_for(campaign.max_concurrent_calls));
@@ -175,7 +176,7 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
     for _ in 0..ROUNDS_MAX {
         let before = caller.campaign(id).await?;
         let mut campaign = before.clone();
-        fields.apply(&mut campaign)?;
+        fields.apply(&mut campaign, &caller.actor.name, caller.app.clock.now())?;
         if campaign == before {
             return Ok(Answer::json(200, &shown(&before)));
         }
@@ -194,30 +195,54 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
                 )
             })?;
         }
-        if let Some(saved) = save(caller, campaign, before.version, "changed").await? {
-            return Ok(Answer::json(200, &shown(&saved)));
+        if let Some((saved, job)) = save(caller, campaign, &before, "changed").await? {
+            let mut answer = shown(&saved);
+            if let Some(job) = job {
+                answer["job_id"] = json!(job);
+            }
+            return Ok(Answer::json(200, &answer));
         }
     }
     Err(contended("campaign"))
 }
 
-/// Checks and writes the next version. None when somebody changed the campaign since it was read.
+/// Checks and writes the next version. None when somebody changed the campaign since it was read. What may let leads be
+/// called sooner starts a look at those that wait because of it; the look's id stands beside the campaign.
 pub(crate) async fn save(
     caller: &Caller<'_>,
     mut campaign: Campaign,
-    seen: u64,
+    before: &Campaign,
     what: &str,
-) -> Result<Option<Campaign>, Problem> {
+) -> Result<Option<(Campaign, Option<String>)>, Problem> {
     let app = caller.app;
+    let seen = before.version;
+    let job = opens_more(before, &campaign).then(|| {
+        let kind = JobKind::LookAgain {
+            campaign: Some(campaign.id.clone()),
+            dry_run: false,
+        };
+        Job::new(app, &caller.actor, kind)
+    });
+    // The words in which somebody vouches for a list are kept with who said them, whatever is said later.
+    let said = campaign
+        .consent
+        .as_ref()
+        .filter(|said| before.consent.as_ref() != Some(*said));
+    let (what, why) = match (said, &campaign.consent, &before.consent) {
+        (Some(said), ..) => (
+            "consent asserted",
+            Some(format!("{}: {}", said.kind.as_str(), said.statement)),
+        ),
+        (None, None, Some(_)) => ("consent withdrawn", None),
+        _ => (what, None),
+    };
     campaign.version = seen + 1;
     campaign.updated_at = app.clock.now();
     campaign.check().map_err(|error| problem(&error))?;
-    if !app
-        .table
-        .change_campaign(&campaign, seen, &Activity::now(app, &caller.actor, what, None))
-        .await
-        .map_err(|error| unavailable(&error))?
-    {
+    let activity = Activity::now(app, &caller.actor, what, why);
+    let also = job.iter().map(Job::put).collect();
+    let written = app.table.change_campaign(&campaign, seen, &activity, also).await;
+    if !written.map_err(|error| unavailable(&error))? {
         return Ok(None);
     }
     app.table
@@ -225,7 +250,20 @@ pub(crate) async fn save(
         .await
         .map_err(|error| unavailable(&error))?;
     tracing::info!(campaign.id = %campaign.id, campaign.version = campaign.version, actor = %caller.actor.name, "campaign changed");
-    Ok(Some(campaign))
+    if let Some(job) = &job {
+        send(app, &job.id).await;
+    }
+    Ok(Some((campaign, job.map(|job| job.id))))
+}
+
+/// Whether a lead that may not be called under the one may be under the other.
+fn opens_more(before: &Campaign, after: &Campaign) -> bool {
+    before.window != after.window
+        || before.attempts_per_day_max != after.attempts_per_day_max
+        || before.attempts_total_max != after.attempts_total_max
+        || before.subject != after.subject
+        || before.consent != after.consent
+        || before.registry_checked_at != after.registry_checked_at
 }
 
 pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
@@ -249,13 +287,13 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
                 "set `open_intake` to true, so that leads come by API or CRM",
             ));
         }
-        let Some(saved) = save(
+        let Some((saved, _)) = save(
             caller,
             Campaign {
                 status,
                 ..before.clone()
             },
-            before.version,
+            &before,
             if to == CampaignStatus::Running {
                 "started"
             } else {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::Weekday;
+use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
 use redial_aws::web::Problem;
-use redial_domain::{Blackout, Campaign, LocalTime, Region, RuleSetName, Subject, Voice, Window};
+use redial_domain::{
+    Blackout, Campaign, ConsentAssertion, ConsentKind, LocalTime, Region, RuleSetName, STATEMENT_MAX, Subject, Voice,
+    Window,
+};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
@@ -51,8 +54,22 @@ pub(crate) struct Fields {
     default_region: Option<Region>,
     #[serde(default)]
     voice: Option<Voice>,
+    #[serde(default, deserialize_with = "given")]
+    consent: Option<Option<Asserted>>,
+    #[serde(default, deserialize_with = "given")]
+    registry_checked_at: Option<Option<DateTime<Utc>>>,
     #[serde(default)]
     pub(crate) shards: Option<u32>,
+}
+
+/// What is said about the consent of everybody in the campaign.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asserted {
+    kind: ConsentKind,
+    statement: String,
+    #[serde(default)]
+    expires_at: Option<DateTime<Utc>>,
 }
 
 /// An hour as a whole number or `HH:MM`.
@@ -86,8 +103,8 @@ fn time(name: &str, hour: &Hour) -> Result<LocalTime, Problem> {
 }
 
 impl Fields {
-    /// Sets on a campaign what the body named.
-    pub(crate) fn apply(&self, campaign: &mut Campaign) -> Result<(), Problem> {
+    /// Sets on a campaign what the body named. Whoever asserts a consent stands beside it.
+    pub(crate) fn apply(&self, campaign: &mut Campaign, by: &str, now: DateTime<Utc>) -> Result<(), Problem> {
         macro_rules! set {
             ($($field:ident),*) => { $(if let Some(value) = &self.$field { campaign.$field.clone_from(value); })* };
         }
@@ -121,6 +138,17 @@ impl Fields {
                 ]),
                 None => None,
             };
+        }
+        match &self.consent {
+            None => {}
+            Some(None) => campaign.consent = None,
+            Some(Some(said)) => campaign.consent = Some(said.by(by, now)?),
+        }
+        if let Some(checked_at) = self.registry_checked_at {
+            if checked_at.is_some_and(|at| at > now) {
+                return Err(bad("registry_checked_at", "it has not come yet"));
+            }
+            campaign.registry_checked_at = checked_at;
         }
         self.window(&mut campaign.window)
     }
@@ -159,6 +187,28 @@ impl Fields {
     }
 }
 
+impl Asserted {
+    fn by(&self, by: &str, now: DateTime<Utc>) -> Result<ConsentAssertion, Problem> {
+        let statement = self.statement.trim();
+        if statement.is_empty() || statement.chars().count() > STATEMENT_MAX {
+            return Err(bad(
+                "consent.statement",
+                format!("say in 1 to {STATEMENT_MAX} characters where and how these people agreed"),
+            ));
+        }
+        if self.expires_at.is_some_and(|end| end <= now) {
+            return Err(bad("consent.expires_at", "it is over"));
+        }
+        Ok(ConsentAssertion {
+            kind: self.kind,
+            statement: statement.to_owned(),
+            by: by.to_owned(),
+            at: now,
+            expires_at: self.expires_at,
+        })
+    }
+}
+
 /// A campaign as the API shows it.
 pub(crate) fn shown(campaign: &Campaign) -> Value {
     let window = &campaign.window;
@@ -183,6 +233,14 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
         "subject": campaign.subject,
         "default_region": campaign.default_region,
         "voice": campaign.voice,
+        "consent": campaign.consent.as_ref().map(|said| json!({
+            "kind": said.kind,
+            "statement": said.statement,
+            "by": said.by,
+            "at": said.at.to_rfc3339(),
+            "expires_at": said.expires_at.map(|at| at.to_rfc3339()),
+        })),
+        "registry_checked_at": campaign.registry_checked_at.map(|at| at.to_rfc3339()),
         "shards": campaign.shards,
         "created_at": campaign.created_at.to_rfc3339(),
         "updated_at": campaign.updated_at.to_rfc3339(),

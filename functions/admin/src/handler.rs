@@ -15,8 +15,9 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
+    add_lead, campaign_api, evidence, explain_campaign, explain_lead, jobs_api, law_api, lead_consent, queue_config,
+    queue_lead, queue_records, queue_status, queue_switches, rules_again, rules_approval, rules_draft, rules_publish,
+    rules_replay, rules_return, rules_show, show_lead,
 };
 
 /// The function.
@@ -105,7 +106,10 @@ impl Handler {
     }
 
     async fn route(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
-        use Permission::{AddLead, ChangeLead, GovernRules, ManageCampaigns, ManageRules, OperateQueue, View};
+        use Permission::{
+            AddLead, BanCalls, ChangeLead, ExportEvidence, GovernLaw, GovernRules, ManageCampaigns, ManageRules,
+            OperateQueue, View,
+        };
         use queue_switches::Switch;
         let queue = ["api", "admin", "redial-queue"];
         if let Some(rest) = path.strip_prefix(queue.as_slice()) {
@@ -158,7 +162,24 @@ impl Handler {
                 _ => Err(not_found(method, path)),
             };
         }
+        if let Some(rest) = path.strip_prefix(["api", "law"].as_slice()) {
+            return match (method, rest) {
+                ("GET", []) => law_api::show(caller.may(View)?).await,
+                ("POST", ["bans"]) => law_api::ban(caller.may(BanCalls)?).await,
+                ("DELETE", ["bans", id]) => law_api::lift(caller.may(BanCalls)?, id).await,
+                ("POST", ["records"]) => law_api::add(caller.may(GovernLaw)?).await,
+                ("DELETE", ["records", id]) => law_api::remove(caller.may(GovernLaw)?, id).await,
+                _ => Err(not_found(method, path)),
+            };
+        }
         match (method, path) {
+            ("POST", ["api", "explain"]) => explain_lead::of_phone(caller.may(View)?).await,
+            ("GET", ["api", "leads", id, "explain"]) => explain_lead::show(caller.may(View)?, id).await,
+            ("GET", ["api", "leads", id, "evidence"]) => evidence::export(caller.may(ExportEvidence)?, id).await,
+            ("PUT", ["api", "leads", id, "consent"]) => lead_consent::put(caller.may(ChangeLead)?, id).await,
+            ("DELETE", ["api", "leads", id, "consent"]) => lead_consent::take_back(caller.may(ChangeLead)?, id).await,
+            ("GET", ["campaigns", id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
+            ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,

@@ -222,6 +222,7 @@ pub(crate) fn shown(job: &Job, now: DateTime<Utc>) -> Value {
                 }
             }
         }
+        JobKind::LookAgain { campaign, .. } => shown["look_again"] = json!({"campaign_id": campaign}),
         JobKind::Unknown => {}
     }
     shown

@@ -103,7 +103,7 @@ async fn change_campaign(caller: &Caller<'_>, change: &Change) -> Result<Campaig
         if campaign == before {
             return Ok(campaign);
         }
-        if let Some(saved) = save(caller, campaign, before.version, "config changed").await? {
+        if let Some((saved, _)) = save(caller, campaign, &before, "config changed").await? {
             return Ok(saved);
         }
     }

@@ -135,6 +135,7 @@ async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
         .ledger(&lead.phone)
         .await
         .map_err(|error| unavailable(&error))?;
+    let law = app.law(0).await.map_err(|error| unavailable(&error))?;
     let now = app.clock.now();
     lead.state = if lead.callback_at.is_some() {
         LeadState::Rescheduled
@@ -159,7 +160,7 @@ async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
         lead,
         ledger: &ledger,
         campaign: &campaign,
-        law: caller.app.law(),
+        law: &law,
         switches,
         account_closed_until: None,
         now,

@@ -76,7 +76,7 @@ pub(crate) async fn change_settings(
         let activity = Activity::now(app, &caller.actor, what, None);
         if app
             .table
-            .change_settings(&settings, before.version, &activity)
+            .change_settings(&settings, before.version, &activity, Vec::new())
             .await
             .map_err(|error| unavailable(&error))?
         {

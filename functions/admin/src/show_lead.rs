@@ -32,6 +32,10 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let talk = table.last_talk(&lead.phone, &lead.campaign).await.map_err(failed)?;
     let settings = table.settings().await.map_err(failed)?.unwrap_or_default();
     let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
+    let law = app
+        .law(reading.map_or(0, |reading| reading.law_version))
+        .await
+        .map_err(failed)?;
     let claimed = Claimed::of(app, &campaign).await.map_err(failed)?;
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
     let attempts = table
@@ -54,7 +58,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         lead: &lead,
         ledger: &ledger,
         campaign: &campaign,
-        law: app.law(),
+        law: &law,
         switches,
         account_closed_until: account.closed_until,
         now,

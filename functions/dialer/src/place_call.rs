@@ -101,6 +101,8 @@ struct Reservation<'a> {
     lead: Lead,
     inflight: InFlight,
     since: Instant,
+    /// Of the law that allowed it.
+    law_version: u64,
 }
 
 impl Dialer {
@@ -139,12 +141,13 @@ impl Dialer {
         let (Some(reading), Some(campaign)) = (reading, campaign) else {
             return self.let_go(&message, Dialed::ClaimOver).await;
         };
+        let law = self.app.law(reading.law_version).await?;
         let account_closed_until = self.app.table.account_closed_until(PROVIDER).await?;
         let input = GateInput {
             lead: &lead,
             ledger: &ledger,
             campaign: &campaign,
-            law: self.app.law(),
+            law: &law,
             switches: reading.switches,
             account_closed_until,
             now,
@@ -158,7 +161,7 @@ impl Dialer {
         }
         let profile = self.app.table.profile(&message.phone, &message.campaign).await?;
 
-        let inflight = self.reservation(&message, &lead, &campaign, now);
+        let inflight = self.reservation(&message, &input);
         let starts = ledger.starts_with(now, &campaign.subject);
         let since = Instant::now();
         match self
@@ -177,11 +180,19 @@ impl Dialer {
             lead,
             inflight,
             since,
+            law_version: law.version(),
         };
         self.place(&held, &campaign, &profile).await
     }
 
-    fn reservation(&self, message: &DialMessage, lead: &Lead, campaign: &Campaign, now: DateTime<Utc>) -> InFlight {
+    fn reservation(&self, message: &DialMessage, input: &GateInput<'_>) -> InFlight {
+        let GateInput {
+            lead,
+            campaign,
+            law,
+            now,
+            ..
+        } = *input;
         InFlight {
             id: message.attempt.clone(),
             lead: lead.id.clone(),
@@ -197,7 +208,7 @@ impl Dialer {
             call_id: None,
             empty_look_at: None,
             max_duration_min: Some(campaign.voice.max_duration_min),
-            law_ends_at: CallingHours::of_lead(self.app.law(), campaign, lead)
+            law_ends_at: CallingHours::of_lead(law, campaign, lead)
                 .ok()
                 .and_then(|hours| hours.law_closes_at(now)),
             started_at: None,
@@ -222,6 +233,7 @@ impl Dialer {
                     && switches.running
                     && switches.campaign == CampaignStatus::Running
                     && reading.campaign_version == campaign.version
+                    && reading.law_version == held.law_version
             }
             Ok(None) => false,
             Err(error) => {
@@ -449,7 +461,8 @@ impl Dialer {
         };
         let its_own = matches!(
             reason,
-            WaitReason::InFlight
+            WaitReason::Banned { .. }
+                | WaitReason::InFlight
                 | WaitReason::Hold
                 | WaitReason::LawCap { .. }
                 | WaitReason::OutsideLaw { .. }

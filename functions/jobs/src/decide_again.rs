@@ -21,15 +21,13 @@ use redial_aws::rule_store::unpack_files;
 use redial_aws::rulebook::{RuleBook, RuleBookError};
 use redial_aws::table::{Key, TableError};
 use redial_domain::law::Law;
-use redial_domain::{
-    Attempt, CallEvent, Campaign, CampaignId, Lane, Lead, LeadState, Ledger, Owner, Phone, RuleSetName, Settings,
-};
+use redial_domain::{Attempt, CallEvent, Campaign, Lead, LeadState, Ledger, Phone, RuleSetName, Settings};
 use redial_rules::RuleSet;
 use redial_rules::consequences::{Again, Case};
 use redial_rules::replay::PastCall;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+use crate::lines::{Lines, Which};
 use crate::past_calls::read;
 use crate::run_job::StepError;
 
@@ -42,17 +40,6 @@ const ROUNDS_MAX: u32 = 4;
 /// Newest attempts of a phone among which those with a failed rule are looked for. A parked lead is not dialed, so
 /// more than one comes only from inbound calls and from several campaigns.
 const ATTEMPTS_LOOKED_AT: i32 = 50;
-
-/// Where the next step begins.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Cursor {
-    /// The campaign that is looked through.
-    campaign: Option<CampaignId>,
-    /// The line of its queue.
-    line: u32,
-    /// The last range key that was seen in it.
-    after: Option<String>,
-}
 
 /// What became of one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +76,7 @@ pub(crate) struct Decider<'a> {
     rules: RuleBook,
     /// Rules that are only tried.
     candidate: Option<Arc<RuleSet>>,
-    campaigns: Vec<Campaign>,
+    lines: Lines,
     set: RuleSetName,
     which: WhichLeads,
     epoch: u64,
@@ -116,15 +103,18 @@ impl<'a> Decider<'a> {
                 Some(Arc::new(rules))
             }
         };
-        let mut campaigns = app.table.campaigns_with_rules(set).await?;
-        campaigns.sort_by(|a, b| a.id.cmp(&b.id));
+        let campaigns = app.table.campaigns_with_rules(set).await?;
+        let which_lines = match which {
+            WhichLeads::Parked => Which::Resting,
+            WhichLeads::Waiting => Which::Waiting,
+        };
         Ok(Self {
             app,
             rules: RuleBook::default(),
             // INVARIANT: rules that nobody has published change nothing.
             dry_run: dry_run || candidate.is_some(),
             candidate,
-            campaigns,
+            lines: Lines::new(campaigns, which_lines),
             set: set.clone(),
             which,
             epoch,
@@ -135,14 +125,9 @@ impl<'a> Decider<'a> {
     /// One page of one line.
     pub(crate) async fn step(&self, job: &Job) -> Result<JobStep, StepError> {
         self.still_wanted().await?;
-        let cursor: Cursor = match &job.cursor {
-            None => Cursor::default(),
-            Some(cursor) => serde_json::from_str(cursor)
-                .map_err(|_| StepError::Permanent("its cursor cannot be read; make a new job".to_owned()))?,
-        };
         let mut counts = job.counts.clone();
         let mut done = job.done;
-        let Some((campaign, n, line)) = self.line_at(&cursor) else {
+        let Some(line) = self.lines.at(job.cursor.as_deref())? else {
             return Ok(JobStep {
                 done,
                 total: Some(done),
@@ -150,15 +135,12 @@ impl<'a> Decider<'a> {
                 counts,
             });
         };
-        // A cursor behind the last line of its campaign means the first line of the next one, from its beginning.
-        let goes_on = cursor.campaign.as_ref() == Some(&campaign.id) && cursor.line == n;
-        let after = cursor.after.clone().filter(|_| goes_on);
         let page = self
             .app
             .table
-            .queue_page(&line, after.as_deref(), "~", LEADS_PER_STEP)
+            .queue_page(&line.name, line.after.as_deref(), "~", LEADS_PER_STEP)
             .await?;
-        let mut last = after.clone();
+        let mut last = line.after.clone();
         for item in &page.items {
             let range = redial_aws::table::text(item, "q_sk").map(str::to_owned);
             let place = Key::of(item).as_ref().and_then(phone_and_campaign);
@@ -171,31 +153,17 @@ impl<'a> Decider<'a> {
             if self.which == WhichLeads::Parked && !parked {
                 continue;
             }
-            let became = self.lead(job, campaign, &phone).await?;
+            let became = self.lead(job, line.campaign, &phone).await?;
             if became != Became::Seen {
                 done += 1;
             }
             count(&mut counts, became);
         }
-        let next = if page.next.is_some() || page.items.len() >= LEADS_PER_STEP as usize {
-            Cursor {
-                campaign: Some(campaign.id.clone()),
-                line: n,
-                after: last,
-            }
-        } else {
-            Cursor {
-                campaign: Some(campaign.id.clone()),
-                line: n + 1,
-                after: None,
-            }
-        };
+        let more = page.next.is_some() || page.items.len() >= LEADS_PER_STEP as usize;
         Ok(JobStep {
             done,
             total: None,
-            cursor: Some(
-                serde_json::to_string(&next).map_err(|error| StepError::Permanent(format!("cursor: {error}")))?,
-            ),
+            cursor: Some(line.next(last, more)?),
             counts,
         })
     }
@@ -214,39 +182,6 @@ impl<'a> Decider<'a> {
         Err(StepError::Permanent(format!(
             "the rules changed meanwhile, and version {version} is in use; leads not looked at keep their next time"
         )))
-    }
-
-    /// The line that a cursor means, with its number: of its campaign, or the first one of the next.
-    fn line_at(&self, cursor: &Cursor) -> Option<(&Campaign, u32, String)> {
-        let campaign = match &cursor.campaign {
-            None => self.campaigns.first()?,
-            Some(id) => {
-                let at = self.campaigns.iter().position(|campaign| campaign.id >= *id)?;
-                let here = &self.campaigns[at];
-                if here.id == *id
-                    && let Some(line) = self.line(here, cursor.line)
-                {
-                    return Some((here, cursor.line, line));
-                }
-                if here.id == *id {
-                    self.campaigns.get(at + 1)?
-                } else {
-                    here
-                }
-            }
-        };
-        self.line(campaign, 0).map(|line| (campaign, 0, line))
-    }
-
-    fn line(&self, campaign: &Campaign, n: u32) -> Option<String> {
-        let shards = campaign.shards.max(1);
-        match self.which {
-            WhichLeads::Parked => (n < shards).then(|| keys::queue_rest(&campaign.id, n)),
-            WhichLeads::Waiting => {
-                let lane = Lane::ALL.get((n / shards) as usize)?;
-                Some(keys::queue_line(&Owner::from(&campaign.id), *lane, n % shards))
-            }
-        }
     }
 
     async fn lead(&self, job: &Job, campaign: &Campaign, phone: &Phone) -> Result<Became, StepError> {
@@ -297,7 +232,8 @@ impl<'a> Decider<'a> {
         let Some(past) = read(app.clone(), vec![key]).await?.into_iter().next() else {
             return Ok(Round::Over(Became::Left("left_gone")));
         };
-        let Ok(mut again) = decide(&past, &before, campaign, &ledger, &lead, &rules, now) else {
+        let law = app.law(0).await?;
+        let Ok(mut again) = decide(&past, &before, campaign, &ledger, &lead, (&rules, &law), now) else {
             return Ok(Round::Over(Became::Left("still_failing")));
         };
         again.lead.version = lead.version + 1;
@@ -417,7 +353,7 @@ fn decide(
     campaign: &Campaign,
     ledger: &Ledger,
     lead: &Lead,
-    rules: &RuleSet,
+    (rules, law): (&RuleSet, &Law),
     now: DateTime<Utc>,
 ) -> Result<Again, redial_rules::RuleError> {
     let case = |event| Case {
@@ -427,7 +363,7 @@ fn decide(
         started_at: before.started_at,
         event,
         campaign,
-        law: Law::built_in(),
+        law,
         ledger,
         now,
     };

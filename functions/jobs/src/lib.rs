@@ -2,6 +2,8 @@
 
 mod decide_again;
 mod handler;
+mod lines;
+mod look_again;
 mod past_calls;
 mod replay;
 mod run_job;

@@ -16,6 +16,7 @@ use redial_aws::table::TableError;
 use tokio::time::{Duration, Instant};
 
 use crate::decide_again::Decider;
+use crate::look_again::Looker;
 use crate::replay::Replayer;
 
 /// An invocation begins no further step after this: two fifths of its time, so that the slowest step still fits.
@@ -73,6 +74,7 @@ impl From<TableError> for StepError {
 enum Work<'a> {
     Replay(Box<Replayer<'a>>),
     DecideAgain(Decider<'a>),
+    LookAgain(Looker<'a>),
 }
 
 impl Work<'_> {
@@ -80,6 +82,7 @@ impl Work<'_> {
         match self {
             Self::Replay(replayer) => replayer.step(job).await,
             Self::DecideAgain(decider) => decider.step(job).await,
+            Self::LookAgain(looker) => looker.step(job).await,
         }
     }
 }
@@ -115,6 +118,9 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
                 .await
                 .map(Work::DecideAgain)
         }
+        JobKind::LookAgain { campaign, dry_run } => Looker::start(app, campaign.as_ref(), *dry_run)
+            .await
+            .map(Work::LookAgain),
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

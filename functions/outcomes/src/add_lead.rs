@@ -17,6 +17,8 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
         state_code: lead.state,
         postal_code: lead.postal_code,
         zone: None,
+        consent: None,
+        registry_checked_at: None,
         profile: Profile {
             first_name: lead.first_name,
             last_name: lead.last_name,

@@ -55,6 +55,7 @@ impl Applier {
         let now = self.app.clock.now();
         let mut event = delivery.event.clone();
         event.facts.ended_at = Some(before.ended_at.min(*received_at));
+        let law = self.app.law(0).await?;
         let case = Case {
             attempt: &before.id,
             end: before.end,
@@ -62,7 +63,7 @@ impl Applier {
             started_at: before.started_at,
             event: &event,
             campaign: &campaign,
-            law: self.app.law(),
+            law: &law,
             ledger,
             now,
         };

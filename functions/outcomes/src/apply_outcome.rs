@@ -305,6 +305,7 @@ impl Applier {
         };
         // Later news first: the terminal report was lost, and this one proves that the call is over.
         event.kind = EventKind::Ended;
+        let law = self.app.law(0).await?;
         let case = Case {
             attempt: &inflight.id,
             end,
@@ -312,7 +313,7 @@ impl Applier {
             started_at: inflight.reserved_at,
             event: &event,
             campaign: &campaign,
-            law: self.app.law(),
+            law: &law,
             ledger: &round.ledger,
             now,
         };
@@ -351,6 +352,7 @@ impl Applier {
             Some(ours) => (ours.clone(), AttemptEnd::Reported),
             None => (self.app.ids.attempt(now), AttemptEnd::Inbound),
         };
+        let law = self.app.law(0).await?;
         let case = Case {
             attempt: &attempt,
             end,
@@ -358,7 +360,7 @@ impl Applier {
             started_at,
             event,
             campaign: &campaign,
-            law: self.app.law(),
+            law: &law,
             ledger: &round.ledger,
             now,
         };

@@ -15,6 +15,7 @@ use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
 use redial_aws::messages::TickMessage;
 use redial_aws::slots::SlotItem;
 use redial_aws::table::{Key, text};
+use redial_domain::law::{Ban, Law};
 use redial_domain::{
     Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
     WaitReason, gate,
@@ -50,9 +51,12 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     app.clock.check()?;
     let switches = reading.switches;
     let now = app.clock.now();
+    let law = app.law(reading.law_version).await?;
+    let banned_everywhere = |ban: &&Ban| ban.jurisdiction.is_none() && ban.holds(now, Campaign::CLOSING_MARGIN);
     let closed = !switches.enabled
         || !switches.running
         || switches.campaign != CampaignStatus::Running
+        || law.bans().iter().any(|ban| banned_everywhere(&ban))
         || !campaign.window.is_open(now, Campaign::CLOSING_MARGIN);
     if closed {
         // Nobody is moved: a hundred thousand leads stay due and go on at the opening.
@@ -80,6 +84,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
             lane,
             slots: &slots,
             switches,
+            law: &law,
         };
         let found = heads.find(budget).await?;
         looked.moved += found.moved;
@@ -101,6 +106,7 @@ struct Heads<'a> {
     lane: Lane,
     slots: &'a [SlotItem],
     switches: Switches,
+    law: &'a Law,
 }
 
 #[derive(Default)]
@@ -172,7 +178,7 @@ impl Heads<'_> {
             lead: &lead,
             ledger: &ledger,
             campaign: self.campaign,
-            law: self.app.law(),
+            law: self.law,
             switches: self.switches,
             account_closed_until: None,
             now,
@@ -209,11 +215,7 @@ async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> R
     match refused {
         Gate::Open => return Ok(false),
         Gate::Wait { reason, until } => {
-            let operators = matches!(
-                reason,
-                WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. }
-            );
-            let until = if operators {
+            let until = if reason.is_an_operators() {
                 (*until).min(now + OPERATOR_SLEEP)
             } else {
                 *until

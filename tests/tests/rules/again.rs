@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use redial_aws::jobs::{Job, JobKind, WhichLeads};
 use redial_domain::{Actor, RuleSetName};
 use redial_rules::RuleSet;
-use redial_tests::{MONDAY_NOON, TestApp, instant, talk};
+use redial_tests::{MONDAY_NOON, TestApp, consent, instant, talk};
 use serde_json::{Value, json};
 
 const SET: &str = "until-sale-or-dnc";
@@ -257,8 +257,7 @@ async fn every_campaign_and_every_line_of_its_queue_is_looked_through() {
     let app = TestApp::at(MONDAY_NOON).await;
     // Before and behind `default` in the alphabet, one without leads, one with many parts.
     for (id, shards) in [("aaa", 1), ("bbb", 16), ("zzz", 3)] {
-        let campaign =
-            json!({"id": id, "name": id, "open_intake": true, "max_concurrent_calls": 100, "shards": shards});
+        let campaign = json!({"id": id, "name": id, "open_intake": true, "max_concurrent_calls": 100, "shards": shards, "consent": consent()});
         assert_eq!(app.post("/campaigns", campaign).await.status, 201);
         assert_eq!(app.post(&format!("/campaigns/{id}/start"), json!({})).await.status, 200);
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 use chrono::TimeDelta;
-use redial_tests::{TestApp, ended};
+use redial_tests::{TestApp, consent, ended};
 use serde_json::{Value, json};
 
 /// Monday noon in Jerusalem: the board's calling hours.
@@ -11,7 +11,8 @@ const NOON: &str = "2026-11-23T10:00:00Z";
 
 async fn board() -> TestApp {
     let app = TestApp::at(NOON).await;
-    let campaign = json!({"id": "board", "name": "Board", "rule_set": "kanban-he", "open_intake": true});
+    let campaign = json!({"id": "board", "name": "Board", "rule_set": "kanban-he", "open_intake": true,
+        "registry_checked_at": "2026-11-20T10:00:00Z", "consent": consent()});
     let made = app.post("/campaigns", campaign).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(app.post("/campaigns/board/start", json!({})).await.status, 200);

@@ -15,6 +15,7 @@ use redial_domain::{Campaign, CampaignId};
 
 use crate::bus::Bus;
 use crate::clock::{Clock, Ids};
+use crate::law_book::LawBook;
 use crate::queues::{QueueUrls, Queues};
 use crate::rulebook::RuleBook;
 use crate::table::{Table, TableError};
@@ -88,6 +89,8 @@ pub struct App {
     pub rules: RuleBook,
     /// Campaigns, cached.
     pub campaigns: CampaignBook,
+    /// The law book, cached.
+    law: LawBook,
     /// What happened how often.
     pub metrics: Metrics,
     /// Settings from outside.
@@ -108,11 +111,6 @@ pub async fn sdk_config(region: Option<String>) -> SdkConfig {
 }
 
 impl App {
-    /// Calling law.
-    pub fn law(&self) -> &'static Law {
-        Law::built_in()
-    }
-
     /// A function's app, from its environment: `REDIAL_TABLE`, `REDIAL_…_QUEUE_URL`, `REDIAL_BUS`.
     ///
     /// # Errors
@@ -145,6 +143,7 @@ impl App {
             ids,
             rules: RuleBook::default(),
             campaigns: CampaignBook::default(),
+            law: LawBook::default(),
             metrics: Metrics::default(),
             environment,
             config,
@@ -158,6 +157,7 @@ impl App {
             table: self.table.metered_anew(),
             rules: RuleBook::default(),
             campaigns: CampaignBook::default(),
+            law: LawBook::default(),
             ..self.clone()
         }
     }
@@ -185,6 +185,14 @@ impl App {
         };
         let secret = answer.map_err(|error| AppError(format!("the secret {name} cannot be read: {}", code(error))))?;
         Ok(secret.secret_string.filter(|value| !value.is_empty()))
+    }
+
+    /// Calling law with what was added to it, at least as new as a version that a gate copy showed.
+    ///
+    /// # Errors
+    /// When the table cannot be reached; then nothing may be dialed.
+    pub async fn law(&self, at_least: u64) -> Result<Arc<Law>, TableError> {
+        self.law.get(&self.table, at_least, self.clock.now()).await
     }
 
     /// A campaign, cached, at least as new as a version that somebody saw.

@@ -20,6 +20,9 @@ const PAGES_MAX: usize = 500;
 struct AllGate {
     enabled: bool,
     running: bool,
+    /// The version of what was added to the law book: whoever holds an older one reads it again.
+    #[serde(default)]
+    law: u64,
 }
 
 /// What one gate copy of a campaign says.
@@ -37,6 +40,8 @@ pub struct GateReading {
     pub switches: Switches,
     /// The version of the campaign that they belong to.
     pub campaign_version: u64,
+    /// The version of the law book.
+    pub law_version: u64,
 }
 
 impl Table {
@@ -74,6 +79,7 @@ impl Table {
                 campaign: own.status,
             },
             campaign_version: own.ver,
+            law_version: all.law,
         }))
     }
 
@@ -87,8 +93,9 @@ impl Table {
             .map_or(Ok(None), |item| read(item).map(Some))
     }
 
-    /// Writes the next version of the settings, all gate copies of everything and the activity, together. `false` when
-    /// somebody changed the settings since they were read: two switches thrown at once must both hold.
+    /// Writes the next version of the settings, all gate copies of everything, the activity and what else belongs to it,
+    /// together. `false` when somebody changed the settings since they were read: two switches thrown at once must both
+    /// hold.
     ///
     /// # Errors
     /// When the table cannot be reached; then nothing was changed.
@@ -97,9 +104,11 @@ impl Table {
         settings: &Settings,
         seen: u64,
         activity: &Activity,
+        also: Vec<Change>,
     ) -> Result<bool, TableError> {
         let mut changes = settings_changes(settings);
         changes[0] = changes[0].clone().value(":seen", seen).when("#version = :seen");
+        changes.extend(also);
         changes.push(Change::put(keys::system_activity("all", &activity.id), activity));
         match self.transact(changes).await {
             Ok(()) => Ok(true),
@@ -195,7 +204,8 @@ impl Table {
         }
     }
 
-    /// Writes a campaign's next version, its gate copies and the activity. `false` when somebody changed it since it was read.
+    /// Writes a campaign's next version, its gate copies, the activity and what else belongs to it. `false` when somebody
+    /// changed it since it was read.
     ///
     /// # Errors
     /// When the table cannot be reached; then nothing was written.
@@ -204,6 +214,7 @@ impl Table {
         campaign: &Campaign,
         seen: u64,
         activity: &Activity,
+        also: Vec<Change>,
     ) -> Result<bool, TableError> {
         let mut changes = campaign_changes(campaign);
         changes.push(Change::put(
@@ -211,6 +222,7 @@ impl Table {
             activity,
         ));
         changes[0] = changes[0].clone().value(":seen", seen).when("#version = :seen");
+        changes.extend(also);
         match self.transact(changes).await {
             Ok(()) => Ok(true),
             Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
@@ -223,6 +235,7 @@ fn settings_changes(settings: &Settings) -> Vec<Change> {
     let gate = AllGate {
         enabled: settings.enabled,
         running: settings.running,
+        law: settings.law_version,
     };
     let mut changes = vec![Change::put(keys::settings(), settings)];
     changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate_all(copy), &gate)));

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use redial_domain::{
-    Actor, Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone, Profile,
-    Switches, WaitReason, gate,
+    Actor, Campaign, CampaignId, CampaignStatus, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone,
+    Profile, Switches, WaitReason, gate, look_again,
 };
 use redial_rules::RuleSet;
 
@@ -16,6 +16,9 @@ use crate::claim::{ClaimError, claim};
 use crate::leads::Activity;
 use crate::rulebook::RuleBookError;
 use crate::table::TableError;
+
+/// Rounds against others who change the same lead at the same time.
+const ROUNDS_MAX: usize = 4;
 
 /// A lead from outside.
 #[derive(Debug, Clone)]
@@ -30,6 +33,10 @@ pub struct Intake {
     pub postal_code: Option<String>,
     /// The person's zone.
     pub zone: Option<Tz>,
+    /// What the person agreed to, and the words for the lead's history: source and proof.
+    pub consent: Option<(Consent, String)>,
+    /// When its phone was looked for in the do-not-call registry.
+    pub registry_checked_at: Option<DateTime<Utc>>,
 }
 
 /// What became of it.
@@ -94,16 +101,17 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     }
     let now = app.clock.now();
     if let Some(known) = app.table.lead(&intake.phone, id, now).await? {
-        return complete(app, known, intake).await.map_err(IntakeError::from);
+        return complete(app, &campaign, known, intake, &actor).await;
     }
     let ledger = app.table.ledger(&intake.phone).await?;
+    let law = app.law(reading.law_version).await?;
     let rules = app.rules.in_use(&app.table, &campaign.rule_set, now).await?;
     let mut lead = new_lead(app, &campaign, &rules, &intake, now);
     let input = GateInput {
         lead: &lead,
         ledger: &ledger,
         campaign: &campaign,
-        law: app.law(),
+        law: &law,
         switches: reading.switches,
         account_closed_until: None,
         now,
@@ -128,17 +136,18 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
             lead.reason = Some(reason.code().to_owned());
         }
     }
-    let activity = Activity::now(app, &actor, "added", intake.profile.source.clone()).about(&lead.id);
+    let mut activities = vec![Activity::now(app, &actor, "added", intake.profile.source.clone()).about(&lead.id)];
+    activities.extend(consent_activity(app, &actor, &intake, &lead.id));
     let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
     if !app
         .table
-        .add_lead(&lead, &intake.profile, &activity, retention_days)
+        .add_lead(&lead, &intake.profile, &activities, retention_days)
         .await?
     {
         let Some(known) = app.table.lead(&intake.phone, id, now).await? else {
             return Err(TableError::Unavailable("the lead was added and deleted meanwhile".to_owned()).into());
         };
-        return complete(app, known, intake).await.map_err(IntakeError::from);
+        return complete(app, &campaign, known, intake, &actor).await;
     }
     app.metrics.count("lead.added");
     let claimed = opened == Gate::Open && claim_now(app, &campaign, &lead).await;
@@ -153,10 +162,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
 }
 
 const fn is_a_switch(reason: &WaitReason) -> bool {
-    matches!(
-        reason,
-        WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. }
-    )
+    reason.is_an_operators() && !matches!(reason, WaitReason::Banned { .. })
 }
 
 /// While a switch is off the tick claims nobody, so a lead may stand in the queue at the time that is its own, and goes
@@ -174,8 +180,29 @@ fn when_switched_on(input: &GateInput<'_>, otherwise: DateTime<Utc>) -> DateTime
     }
 }
 
-/// The same lead again: what is new about the person is added, the queue is left alone.
-async fn complete(app: &App, known: Lead, intake: Intake) -> Result<TakenIn, TableError> {
+/// The same lead again: what is new about the person is added. What is new about where it is, or what it agreed to,
+/// may close a gate or open one; the place in the queue changes only where the gate had set it.
+async fn complete(
+    app: &App,
+    campaign: &Campaign,
+    known: Lead,
+    intake: Intake,
+    actor: &Actor,
+) -> Result<TakenIn, IntakeError> {
+    let mut known = known;
+    for _ in 0..ROUNDS_MAX {
+        match complete_lead(app, campaign, &known, &intake, actor).await? {
+            Some(lead) => {
+                known = lead;
+                break;
+            }
+            // Somebody else wrote it meanwhile.
+            None => match app.table.lead(&known.phone, &known.campaign, app.clock.now()).await? {
+                Some(lead) => known = lead,
+                None => break,
+            },
+        }
+    }
     let mut profile = app.table.profile(&known.phone, &known.campaign).await?;
     let before = profile.clone();
     let new = intake.profile;
@@ -200,6 +227,66 @@ async fn complete(app: &App, known: Lead, intake: Intake) -> Result<TakenIn, Tab
         reason: known.reason,
         claimed: false,
     })
+}
+
+/// The lead with what its source says now. `None`: somebody changed it meanwhile.
+async fn complete_lead(
+    app: &App,
+    campaign: &Campaign,
+    known: &Lead,
+    intake: &Intake,
+    actor: &Actor,
+) -> Result<Option<Lead>, IntakeError> {
+    let given = intake.consent.as_ref().map(|(consent, _)| *consent);
+    // A consent that was taken back comes back only by a newer one.
+    let newer = given.filter(|given| {
+        let last = known.consent.map(|own| own.revoked_at.unwrap_or(own.given_at));
+        last.is_none_or(|last| given.given_at > last)
+    });
+    let with = Lead {
+        state_code: known.state_code.clone().or_else(|| intake.state_code.clone()),
+        postal_code: known.postal_code.clone().or_else(|| intake.postal_code.clone()),
+        zone: known.zone.or(intake.zone),
+        consent: newer.or(known.consent),
+        registry_checked_at: known.registry_checked_at.max(intake.registry_checked_at),
+        ..known.clone()
+    };
+    if with == *known {
+        return Ok(Some(with));
+    }
+    let now = app.clock.now();
+    let ledger = app.table.ledger(&known.phone).await?;
+    let Some(reading) = app.table.switches(&campaign.id, &known.phone).await? else {
+        return Ok(Some(known.clone()));
+    };
+    let law = app.law(reading.law_version).await?;
+    let again = look_again(&GateInput {
+        lead: &with,
+        ledger: &ledger,
+        campaign,
+        law: &law,
+        switches: reading.switches,
+        account_closed_until: None,
+        now,
+    });
+    let after = Lead {
+        version: known.version + 1,
+        updated_at: now,
+        ..again.unwrap_or(with)
+    };
+    let activity = consent_activity(app, actor, intake, &known.id)
+        .filter(|_| newer.is_some())
+        .unwrap_or_else(|| Activity::now(app, actor, "completed", intake.profile.source.clone()).about(&known.id));
+    let days = app.table.settings().await?.unwrap_or_default().retention_days;
+    // It moves the ledger: a dialer that decided by fewer places must not call.
+    let written = app.table.change_lead(&after, known.version, &activity, days).await?;
+    Ok(written.then_some(after))
+}
+
+/// Source and proof of a consent, for the lead's history.
+fn consent_activity(app: &App, actor: &Actor, intake: &Intake, lead: &LeadId) -> Option<Activity> {
+    let (_, words) = intake.consent.as_ref()?;
+    Some(Activity::now(app, actor, "consent_recorded", Some(words.clone())).about(lead))
 }
 
 fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, now: DateTime<Utc>) -> Lead {
@@ -231,6 +318,8 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
         state_code: intake.state_code.clone(),
         postal_code: intake.postal_code.clone(),
         zone: intake.zone,
+        consent: intake.consent.as_ref().map(|(consent, _)| *consent),
+        registry_checked_at: intake.registry_checked_at,
         created_at: now,
         updated_at: now,
     }

@@ -66,6 +66,15 @@ pub enum JobKind {
         #[serde(default)]
         candidate: bool,
     },
+    /// Asks the gate again about leads that it holds up or out, after something that it asks for was changed.
+    LookAgain {
+        /// Whose leads; those of all campaigns, if none is named.
+        #[serde(default)]
+        campaign: Option<CampaignId>,
+        /// Counts all leads by the first reason that blocks them, and changes nothing.
+        #[serde(default)]
+        dry_run: bool,
+    },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]
     Unknown,
@@ -84,6 +93,8 @@ impl JobKind {
                 which: WhichLeads::Waiting,
                 ..
             } => "replan",
+            Self::LookAgain { dry_run: false, .. } => "look_again",
+            Self::LookAgain { dry_run: true, .. } => "explain",
             Self::Unknown => "unknown",
         }
     }

@@ -103,6 +103,11 @@ pub fn settings() -> Key {
     Key::new("SETTINGS", "SETTINGS")
 }
 
+/// What people added to the law book.
+pub fn law() -> Key {
+    Key::new("LAW", "LAW")
+}
+
 /// A provider account.
 pub fn account(provider: &str) -> Key {
     Key::new(format!("ACCOUNT#{provider}"), "META")

@@ -66,8 +66,8 @@ pub struct LeadAndLedger {
 }
 
 /// Attributes of a lead that may be absent: written away when they are.
-const OPTIONAL: [&str; 10] = [
-    "why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip",
+const OPTIONAL: [&str; 13] = [
+    "why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip", "tz", "ok", "reg",
 ];
 
 /// A lead as an item, with its places in the indexes.
@@ -209,7 +209,7 @@ impl Table {
         self.write(profile_change(phone, campaign, profile)).await.map(|_| ())
     }
 
-    /// Adds a lead that is not there yet, with its person and the activity. `false` when it is there.
+    /// Adds a lead that is not there yet, with its person and the activities. `false` when it is there.
     ///
     /// # Errors
     /// When the table cannot be reached.
@@ -217,7 +217,7 @@ impl Table {
         &self,
         lead: &Lead,
         profile: &Profile,
-        activity: &Activity,
+        activities: &[Activity],
         retention_days: u32,
     ) -> Result<bool, TableError> {
         let now = lead.created_at;
@@ -225,11 +225,8 @@ impl Table {
             .value(":now", now.timestamp())
             // An expired lead that DynamoDB has not deleted yet does not exist.
             .when(&format!("attribute_not_exists(#pk) OR #{EXPIRES_AT} <= :now"));
-        let changes = vec![
-            new,
-            profile_change(&lead.phone, &lead.campaign, profile),
-            activity_change(&lead.phone, activity),
-        ];
+        let mut changes = vec![new, profile_change(&lead.phone, &lead.campaign, profile)];
+        changes.extend(activities.iter().map(|activity| activity_change(&lead.phone, activity)));
         match self.transact(changes).await {
             Ok(()) => Ok(true),
             Err(error) if error.condition_at(0) => Ok(false),

@@ -5,7 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, Region, RuleSetName, Settings, Subject, Voice,
+    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Region, RuleSetName,
+    STATEMENT_MAX, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -56,6 +57,7 @@ pub async fn ensure_defaults(app: &App) -> Result<(), SetupError> {
     campaign.status = CampaignStatus::Running;
     campaign.open_intake = true;
     apply_environment(&mut campaign, &app.environment)?;
+    campaign.consent = asserted_consent(&app.environment, now);
     campaign.check()?;
     // Slots first: a campaign without slots could not dial, slots without a campaign harm nobody.
     app.table.configure_slots(&campaign).await?;
@@ -93,6 +95,8 @@ pub fn campaign_from_defaults(
         subject: Subject::parse(DEFAULT_SUBJECT).map_err(|error| SetupError::Environment(error.to_string()))?,
         default_region: Region::US,
         voice: Voice::default(),
+        consent: None,
+        registry_checked_at: None,
         shards: Campaign::shards_for(defaults.max_concurrent_calls),
         created_at: now,
         updated_at: now,
@@ -114,6 +118,7 @@ fn first_settings(environment: &Environment) -> Result<Settings, SetupError> {
         retention_days: number(environment, "REDIAL_RETENTION_DAYS", 1..=3_650)?.unwrap_or(defaults.retention_days),
         keep_raw: flag(environment, "WEBHOOK_LOGGING_ENABLED")?.unwrap_or(defaults.keep_raw),
         rules_need_approval: defaults.rules_need_approval,
+        law_version: defaults.law_version,
     })
 }
 
@@ -141,6 +146,19 @@ fn apply_environment(campaign: &mut Campaign, environment: &Environment) -> Resu
         campaign.attempts_per_day_max = daily;
     }
     Ok(())
+}
+
+/// What the deployer says about the consent of everybody in a campaign that is made at the start.
+pub fn asserted_consent(environment: &Environment, now: DateTime<Utc>) -> Option<ConsentAssertion> {
+    let statement = environment.get("REDIAL_CONSENT_STATEMENT")?;
+    Some(ConsentAssertion {
+        kind: ConsentKind::Written,
+        statement: statement.trim().chars().take(STATEMENT_MAX).collect(),
+        by: "environment".to_owned(),
+        at: now,
+        expires_at: None,
+    })
+    .filter(|said| !said.statement.is_empty())
 }
 
 fn flag(environment: &Environment, name: &str) -> Result<Option<bool>, SetupError> {

@@ -35,6 +35,12 @@ pub enum Permission {
     ManageRules,
     /// Say whether rules need a second person's approval.
     GovernRules,
+    /// Declare and lift bans on calling.
+    BanCalls,
+    /// Export everything about one phone.
+    ExportEvidence,
+    /// Add to the law book, or replace what it says.
+    GovernLaw,
     /// Start and stop the queue.
     OperateQueue,
 }
@@ -64,8 +70,12 @@ impl Role {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
             Permission::View | Permission::ChangeLead => Self::Agent,
-            Permission::AddLead | Permission::ManageCampaigns | Permission::ManageRules => Self::Admin,
-            Permission::GovernRules => Self::Owner,
+            Permission::AddLead
+            | Permission::ManageCampaigns
+            | Permission::ManageRules
+            | Permission::BanCalls
+            | Permission::ExportEvidence => Self::Admin,
+            Permission::GovernRules | Permission::GovernLaw => Self::Owner,
             Permission::OperateQueue => Self::SystemAdmin,
         };
         self >= least
@@ -98,7 +108,8 @@ mod tests {
     #[test]
     fn the_table_of_who_may_do_what() {
         use Permission::{
-            AddLead, ChangeLead, GovernRules, ManageCampaigns, ManageRules, OperateQueue, PostWebhook, View,
+            AddLead, BanCalls, ChangeLead, ExportEvidence, GovernLaw, GovernRules, ManageCampaigns, ManageRules,
+            OperateQueue, PostWebhook, View,
         };
         let all = [
             PostWebhook,
@@ -107,14 +118,17 @@ mod tests {
             AddLead,
             ManageCampaigns,
             ManageRules,
+            BanCalls,
+            ExportEvidence,
             GovernRules,
+            GovernLaw,
             OperateQueue,
         ];
         let table = [
             (Role::Webhook, &all[..1]),
             (Role::Agent, &all[1..3]),
-            (Role::Admin, &all[1..6]),
-            (Role::Owner, &all[1..7]),
+            (Role::Admin, &all[1..8]),
+            (Role::Owner, &all[1..10]),
             (Role::SystemAdmin, &all[1..]),
         ];
         for (role, allowed) in table {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, Region, RuleSetName, Subject, Window, WindowError};
+use crate::{CampaignId, ConsentAssertion, Region, RuleSetName, Subject, Window, WindowError};
 
 /// Longest name of a campaign, in characters.
 pub const CAMPAIGN_NAME_MAX: usize = 200;
@@ -70,6 +70,16 @@ pub struct Campaign {
     pub default_region: Region,
     /// What is said, and as whom.
     pub voice: Voice,
+    /// What its tenant says that all its leads agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentAssertion>,
+    /// When all its phones were last looked for in the do-not-call registry.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub registry_checked_at: Option<DateTime<Utc>>,
     /// Parts of the queue, fixed at creation.
     pub shards: u32,
     /// When it was created.

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::law::Told;
-use crate::{AttemptId, CallId, CampaignId, LeadId, ListId, Outcome, Owner, Phone, StatusName};
+use crate::{AttemptId, CallId, CampaignId, Consent, LeadId, ListId, Outcome, Owner, Phone, StatusName};
 
 /// Outcomes kept on the lead for a quick look; the attempts keep all of them.
 pub const OUTCOMES_KEPT: usize = 10;
@@ -97,6 +97,17 @@ pub struct Lead {
     /// The zone that its source named.
     #[serde(default, rename = "tz", skip_serializing_if = "Option::is_none")]
     pub zone: Option<Tz>,
+    /// What the person agreed to.
+    #[serde(default, rename = "ok", skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// When somebody last looked for its phone in the do-not-call registry.
+    #[serde(
+        default,
+        rename = "reg",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub registry_checked_at: Option<DateTime<Utc>>,
     /// When it came in.
     #[serde(rename = "new_at", with = "chrono::serde::ts_milliseconds")]
     pub created_at: DateTime<Utc>,

@@ -7,7 +7,9 @@
 mod access;
 mod attempt;
 mod campaign;
+mod consent;
 mod event;
+mod explain;
 mod explicit_stop;
 mod gate;
 mod ids;
@@ -29,12 +31,14 @@ pub use campaign::{
     CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX,
     Voice,
 };
+pub use consent::{Consent, ConsentAssertion, ConsentKind, STATEMENT_MAX};
 pub use event::{
     CallEvent, Direction, EventKind, Facts, FailureClass, Leg, MAX_TRANSCRIPT_LINES, OurMetadata, Side, TranscriptLine,
     Transfer,
 };
+pub use explain::{Explanation, GateLine, LawLine, explain};
 pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop};
-pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate};
+pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate, look_again};
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
 };

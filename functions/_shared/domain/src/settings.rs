@@ -21,6 +21,9 @@ pub struct Settings {
     /// Whether a second person has to approve a rule change before it is live (R9).
     #[serde(default)]
     pub rules_need_approval: bool,
+    /// The version of what people added to the law book.
+    #[serde(default)]
+    pub law_version: u64,
 }
 
 impl Default for Settings {
@@ -33,6 +36,7 @@ impl Default for Settings {
             retention_days: 30,
             keep_raw: true,
             rules_need_approval: false,
+            law_version: 0,
         }
     }
 }

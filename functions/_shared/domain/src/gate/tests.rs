@@ -38,6 +38,14 @@ pub(crate) fn campaign() -> Campaign {
         subject: Subject::parse("general").unwrap(),
         default_region: Region::US,
         voice: Voice::default(),
+        consent: Some(ConsentAssertion {
+            kind: ConsentKind::Written,
+            statement: "signed on the quote form".into(),
+            by: "owner".into(),
+            at: at(NOON),
+            expires_at: None,
+        }),
+        registry_checked_at: None,
         shards: 1,
         created_at: at(NOON),
         updated_at: at(NOON),
@@ -70,6 +78,8 @@ pub(crate) fn lead() -> Lead {
         state_code: None,
         postal_code: None,
         zone: None,
+        consent: None,
+        registry_checked_at: None,
         created_at: at(NOON),
         updated_at: at(NOON),
     }
@@ -109,6 +119,24 @@ fn inflight() -> InFlight {
     }
 }
 
+pub(crate) fn ban(jurisdiction: Option<&str>) -> crate::law::Additions {
+    crate::law::Additions {
+        version: 1,
+        bans: vec![crate::law::Ban {
+            added: crate::law::Added {
+                id: "1".into(),
+                by: "operator".into(),
+                at: at(NOON),
+                reason: "state of emergency".into(),
+            },
+            jurisdiction: jurisdiction.and_then(crate::law::Jurisdiction::parse),
+            from: at("2026-11-20T12:00:00Z"),
+            until: Some(at("2026-11-27T12:00:00Z")),
+        }],
+        records: vec![],
+    }
+}
+
 /// Each row blocks one thing more than the rows after it, so the table also fixes the order of reasons.
 #[test]
 fn the_table_of_reasons_in_their_order() {
@@ -118,6 +146,7 @@ fn the_table_of_reasons_in_their_order() {
         campaign: Campaign,
         switches: Switches,
         account: Option<DateTime<Utc>>,
+        law: Law,
         now: DateTime<Utc>,
     }
     let mut w = World {
@@ -130,6 +159,7 @@ fn the_table_of_reasons_in_their_order() {
             campaign: CampaignStatus::Running,
         },
         account: None,
+        law: Law::built_in().clone(),
         now: at(NOON),
     };
     let ask = |w: &World| {
@@ -137,7 +167,7 @@ fn the_table_of_reasons_in_their_order() {
             lead: &w.lead,
             ledger: &w.ledger,
             campaign: &w.campaign,
-            law: Law::built_in(),
+            law: &w.law,
             switches: w.switches,
             account_closed_until: w.account,
             now: w.now,
@@ -145,7 +175,7 @@ fn the_table_of_reasons_in_their_order() {
     };
     assert_eq!(ask(&w), Gate::Open);
     type Block = fn(&mut World);
-    let later: [(&str, &str, Block); 14] = [
+    let later: [(&str, &str, Block); 15] = [
         ("not_due", "2026-11-20T17:03:00Z", |w| {
             w.lead.next_at = Some(at("2026-11-20T17:03:00Z"))
         }),
@@ -178,6 +208,9 @@ fn the_table_of_reasons_in_their_order() {
         ("in_flight", "2026-11-23T16:00:00Z", |w| {
             w.ledger.inflight = Some(inflight())
         }),
+        ("banned", "2026-11-23T16:00:00Z", |w| {
+            w.law = w.law.with(&ban(Some("US-FL"))).unwrap()
+        }),
         ("campaign_not_running", "2026-11-23T16:00:00Z", |w| {
             w.switches.campaign = CampaignStatus::Paused
         }),
@@ -194,12 +227,21 @@ fn the_table_of_reasons_in_their_order() {
             other => panic!("{code}: {other:?}"),
         }
     }
-    let never: [(&str, Block); 7] = [
+    let never: [(&str, Block); 10] = [
         ("total_cap", |w| {
             w.campaign.attempts_total_max = Some(3);
             w.lead.attempts = 3;
         }),
         ("state", |w| w.lead.state = LeadState::Paused),
+        ("never_opens", |w| w.campaign.window.days.clear()),
+        ("registry_unchecked", |w| {
+            w.lead.phone = Phone::parse("+972501234567", Region::US).unwrap();
+            w.lead.registry_checked_at = Some(at("2026-11-04T17:00:00Z"));
+        }),
+        ("no_consent", |w| {
+            w.lead.phone = lead().phone;
+            w.campaign.consent = None;
+        }),
         ("no_law", |w| {
             w.lead.phone = Phone::parse("+442079460000", Region::US).unwrap()
         }),
@@ -281,4 +323,76 @@ fn another_subject_of_the_same_phone_is_still_called_after_a_sale() {
         now: at(NOON),
     };
     assert_eq!(gate(&input), Gate::Open);
+}
+
+/// Who wins, when a lead has a consent of its own and its campaign asserts one.
+#[test]
+fn a_lead_s_own_consent_wins_over_what_is_said_about_its_campaign() {
+    let own = Consent {
+        kind: ConsentKind::Written,
+        given_at: at("2026-01-01T00:00:00Z"),
+        expires_at: None,
+        revoked_at: None,
+    };
+    let rows = [
+        (None, true, true),
+        (None, false, false),
+        (Some(own), false, true),
+        (
+            Some(Consent {
+                revoked_at: Some(at("2026-02-01T00:00:00Z")),
+                ..own
+            }),
+            true,
+            false,
+        ),
+        (
+            Some(Consent {
+                expires_at: Some(at(NOON)),
+                ..own
+            }),
+            true,
+            false,
+        ),
+        (
+            Some(Consent {
+                given_at: at("2026-12-01T00:00:00Z"),
+                ..own
+            }),
+            true,
+            false,
+        ),
+        (
+            Some(Consent {
+                kind: ConsentKind::Oral,
+                ..own
+            }),
+            true,
+            false,
+        ),
+    ];
+    for (consent, asserted, open) in rows {
+        let (lead, mut campaign, ledger) = (Lead { consent, ..lead() }, campaign(), Ledger::default());
+        if !asserted {
+            campaign.consent = None;
+        }
+        let answer = gate(&GateInput {
+            lead: &lead,
+            ledger: &ledger,
+            campaign: &campaign,
+            law: Law::built_in(),
+            switches: Switches {
+                enabled: true,
+                running: true,
+                campaign: CampaignStatus::Running,
+            },
+            account_closed_until: None,
+            now: at(NOON),
+        });
+        assert_eq!(
+            answer == Gate::Open,
+            open,
+            "{consent:?}, asserted: {asserted}: {answer:?}"
+        );
+    }
 }

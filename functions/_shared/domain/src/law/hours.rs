@@ -6,7 +6,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::{Cap, CapOf, Holidays, Jurisdiction, Law, Places, Record, SpokenBy};
+use super::{Ban, Cap, CapOf, Holidays, Jurisdiction, Law, Places, Record, SpokenBy};
 use crate::window::SEARCH_DAYS_MAX;
 use crate::{Campaign, Lead, Start, Subject, Window};
 
@@ -20,7 +20,8 @@ pub struct Legal<'a> {
     pub record: &'a Record,
     /// The zone in which its hours are counted.
     pub zone: Tz,
-    holidays: Option<&'a Holidays>,
+    /// The holidays that it names.
+    pub holidays: Option<&'a Holidays>,
 }
 
 impl Legal<'_> {
@@ -58,6 +59,10 @@ pub struct CallingHours<'a> {
     pub window: &'a Window,
     /// Every record that holds where the lead may be, in every such zone; the law first in the order of the book.
     pub legal: Vec<Legal<'a>>,
+    /// Where the lead may be.
+    pub places: Places,
+    /// Bans that hold there, now or later.
+    pub bans: Vec<&'a Ban>,
 }
 
 impl<'a> CallingHours<'a> {
@@ -87,7 +92,13 @@ impl<'a> CallingHours<'a> {
                 });
             }
         }
-        Ok(Self { window, legal })
+        let bans = law.bans().iter().filter(|ban| ban.covers(places)).collect();
+        Ok(Self {
+            window,
+            legal,
+            places: places.clone(),
+            bans,
+        })
     }
 
     /// The hours of a campaign for one of its leads.
@@ -128,9 +139,24 @@ impl<'a> CallingHours<'a> {
             .find(|legal| legal.next_open(at, closing_margin) != Some(at))
     }
 
-    /// The next closing after `from` of any law.
+    /// The next closing after `from` of any law, or the next beginning of a ban.
     pub fn law_closes_at(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.legal.iter().filter_map(|legal| legal.closes_at(from)).min()
+        let bans = self.bans.iter().map(|ban| ban.from).filter(|begins| *begins > from);
+        let closings = self.legal.iter().filter_map(|legal| legal.closes_at(from));
+        closings.chain(bans).min()
+    }
+
+    /// The ban that keeps a call from starting now: the one that holds longest.
+    pub fn banned_by(&self, at: DateTime<Utc>, closing_margin: TimeDelta) -> Option<&'a Ban> {
+        let holds = self.bans.iter().copied().filter(|ban| ban.holds(at, closing_margin));
+        holds.max_by_key(|ban| ban.until.unwrap_or(DateTime::<Utc>::MAX_UTC))
+    }
+
+    /// The records in force now, each with the date of its zone.
+    pub fn in_force(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Legal<'a>> {
+        self.legal
+            .iter()
+            .filter(move |legal| legal.record.is_in_force(at.with_timezone(&legal.zone).date_naive()))
     }
 
     /// The first opening on a later date of the campaign than that of `after`.

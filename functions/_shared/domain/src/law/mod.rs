@@ -3,6 +3,7 @@
 //! The book is `law/law.toml`, for lawyers to read; this module knows no state by name. A campaign's hours and caps, and
 //! an operator's records, can only be stricter: whoever is called has to be called within all of them.
 
+mod additions;
 mod holidays;
 mod hours;
 mod places;
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+pub use additions::{ADDITIONS_MAX, Added, AddedRecord, Additions, Ban};
 pub use holidays::{Day, DayError, Holidays};
 pub use hours::{CallingHours, Legal, NoLaw};
 pub use places::{Places, Told, Zone, us_state};
@@ -31,6 +33,8 @@ const CAP_HOURS_MAX: u32 = 48;
 pub struct Law {
     records: BTreeMap<Jurisdiction, Vec<Record>>,
     holidays: BTreeMap<String, Holidays>,
+    bans: Vec<Ban>,
+    version: u64,
 }
 
 /// What is wrong with a law book.
@@ -75,33 +79,47 @@ impl Law {
         let book: Book = toml::from_str(text).map_err(|error| LawError::Text(error.to_string()))?;
         let holidays: BTreeMap<String, Holidays> =
             book.holidays.into_iter().map(|set| (set.name.clone(), set)).collect();
-        let mut records: BTreeMap<Jurisdiction, Vec<Record>> = BTreeMap::new();
+        let mut law = Self {
+            records: BTreeMap::new(),
+            holidays,
+            bans: Vec::new(),
+            version: 0,
+        };
         for record in book.record {
-            let bad = |why: String| LawError::Record {
+            law.check(&record)?;
+            law.records.entry(record.jurisdiction.clone()).or_default().push(record);
+        }
+        Ok(law)
+    }
+
+    /// Whether a record can be one of this book.
+    fn check(&self, record: &Record) -> Result<(), LawError> {
+        let bad = |why: String| {
+            Err(LawError::Record {
                 jurisdiction: record.jurisdiction.clone(),
                 why,
-            };
-            if let Some(name) = record.holidays.as_ref().filter(|name| !holidays.contains_key(*name)) {
-                return Err(bad(format!("there are no holidays `{name}`")));
-            }
-            if record.holidays.is_some() != record.holiday_hours.is_some() {
-                return Err(bad("`holidays` and `holiday_hours` stand together".to_owned()));
-            }
-            if let Some(cap) = record
-                .cap
-                .filter(|cap| cap.calls == 0 || !(1..=CAP_HOURS_MAX).contains(&cap.hours))
-            {
-                return Err(bad(format!(
-                    "a cap of {} calls in {} hours cannot be counted",
-                    cap.calls, cap.hours
-                )));
-            }
-            if record.sources.iter().all(String::is_empty) {
-                return Err(bad("it has no source".to_owned()));
-            }
-            records.entry(record.jurisdiction.clone()).or_default().push(record);
+            })
+        };
+        if let Some(name) = record.holidays.as_ref().filter(|name| self.holidays(name).is_none()) {
+            let names = self.holidays.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return bad(format!("there are no holidays `{name}`; there are {names}"));
         }
-        Ok(Self { records, holidays })
+        if record.holidays.is_some() != record.holiday_hours.is_some() {
+            return bad("`holidays` and `holiday_hours` stand together".to_owned());
+        }
+        if let Some(cap) = record
+            .cap
+            .filter(|cap| cap.calls == 0 || !(1..=CAP_HOURS_MAX).contains(&cap.hours))
+        {
+            return bad(format!(
+                "a cap of {} calls in {} hours cannot be counted; count at least one call in 1 to {CAP_HOURS_MAX} hours",
+                cap.calls, cap.hours
+            ));
+        }
+        if record.sources.iter().all(|source| source.trim().is_empty()) {
+            return bad("it has no source".to_owned());
+        }
+        Ok(())
     }
 
     /// The records of a jurisdiction, in the order of the book.
@@ -117,6 +135,16 @@ impl Law {
     /// A set of holidays.
     pub fn holidays(&self, name: &str) -> Option<&Holidays> {
         self.holidays.get(name)
+    }
+
+    /// Bans that were declared.
+    pub fn bans(&self) -> &[Ban] {
+        &self.bans
+    }
+
+    /// How often it was added to; 0 for the book alone.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// The jurisdiction that people call so, whatever the letters' case.

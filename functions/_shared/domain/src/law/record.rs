@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Holidays;
+use super::{Added, Holidays};
 use crate::LocalTime;
 use crate::window::{Side, instant};
 
@@ -83,9 +83,24 @@ impl SpokenBy {
 }
 
 /// Hours of one day, half-open, or none. They do not run past midnight: no law's do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct DayHours(pub Option<(LocalTime, LocalTime)>);
+
+impl fmt::Display for DayHours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("closed"),
+            Some((opens, closes)) => write!(f, "{opens}-{closes}"),
+        }
+    }
+}
+
+impl From<DayHours> for String {
+    fn from(hours: DayHours) -> Self {
+        hours.to_string()
+    }
+}
 
 impl TryFrom<String> for DayHours {
     type Error = String;
@@ -102,7 +117,7 @@ impl TryFrom<String> for DayHours {
 }
 
 /// Hours of each weekday.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Week {
     mon: DayHours,
@@ -160,6 +175,16 @@ pub enum RecordKind {
     Policy,
 }
 
+impl RecordKind {
+    /// The word in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Law => "law",
+            Self::Policy => "policy",
+        }
+    }
+}
+
 /// How sure we are of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,6 +197,17 @@ pub enum Confidence {
     Low,
 }
 
+impl Confidence {
+    /// The word in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Medium => "medium",
+            Self::Low => "low",
+        }
+    }
+}
+
 /// Consent that a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,7 +217,7 @@ pub enum ConsentNeeded {
 }
 
 /// One dated record.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Where it holds.
@@ -191,33 +227,36 @@ pub struct Record {
     /// For which calls.
     pub voice: SpokenBy,
     /// The first day in force.
-    #[serde(default, deserialize_with = "date")]
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
     pub from: Option<NaiveDate>,
     /// The first day no longer in force.
-    #[serde(default, deserialize_with = "date")]
+    #[serde(default, deserialize_with = "date", skip_serializing_if = "Option::is_none")]
     pub until: Option<NaiveDate>,
     /// When calls may be received.
     pub hours: Week,
     /// The zone in which the hours are counted, where it is not the called person's.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Tz>,
     /// The set of holidays with hours of their own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holidays: Option<String>,
     /// Those hours.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holiday_hours: Option<DayHours>,
     /// How often.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<Cap>,
     /// What the person must have agreed to.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentNeeded>,
     /// How old a look at the do-not-call registry may be, in days.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrub_days: Option<u32>,
+    /// With this consent on file the registry need not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scrub_unless: Option<ConsentNeeded>,
     /// Whom it exempts, for people: nobody is exempted by it here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exempt: Option<String>,
     /// Law or policy.
     pub kind: RecordKind,
@@ -229,20 +268,43 @@ pub struct Record {
     #[serde(deserialize_with = "date")]
     pub verified_on: Option<NaiveDate>,
     /// Conflicts between sources, and which value was taken.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Who added it here, if it is none of the book's.
+    #[serde(skip)]
+    pub added: Option<Added>,
 }
 
-/// A date as TOML writes it.
+/// A date as TOML writes it, or as text.
 fn date<'de, D: Deserializer<'de>>(given: D) -> Result<Option<NaiveDate>, D::Error> {
-    let date = toml::value::Datetime::deserialize(given)?.to_string();
-    date.parse().map(Some).map_err(serde::de::Error::custom)
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(NaiveDate),
+        Toml(toml::value::Datetime),
+    }
+    match Option::<Written>::deserialize(given)? {
+        None => Ok(None),
+        Some(Written::Text(date)) => Ok(Some(date)),
+        Some(Written::Toml(date)) => date.to_string().parse().map(Some).map_err(serde::de::Error::custom),
+    }
 }
 
 impl Record {
     /// Whether it is in force on a date.
     pub fn is_in_force(&self, date: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= date) && self.until.is_none_or(|until| date < until)
+    }
+
+    /// The hours that it names for a local date; none when it is not in force then.
+    pub fn hours_on(&self, holidays: Option<&Holidays>, date: NaiveDate) -> Option<DayHours> {
+        if !self.is_in_force(date) {
+            None
+        } else if holidays.is_some_and(|set| set.has(date)) {
+            Some(self.holiday_hours.unwrap_or(DayHours(None)))
+        } else {
+            Some(self.hours.on(date.weekday()))
+        }
     }
 
     /// The hours of a local date; the whole day when it is not in force.
@@ -252,15 +314,11 @@ impl Record {
         zone: Tz,
         date: NaiveDate,
     ) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let hours = if !self.is_in_force(date) {
+        let Some(hours) = self.hours_on(holidays, date) else {
             return Some((
                 instant(zone, date, 0, Side::Opening),
                 instant(zone, date, LocalTime::DAY_MIN, Side::Closing),
             ));
-        } else if holidays.is_some_and(|set| set.has(date)) {
-            self.holiday_hours.unwrap_or(DayHours(None))
-        } else {
-            self.hours.on(date.weekday())
         };
         let (opens, closes) = hours.0?;
         let span = (

@@ -137,6 +137,8 @@ pub(super) fn lead_then(
         state_code: attempt.state_code.clone(),
         postal_code: attempt.postal_code.clone(),
         zone: attempt.zone,
+        consent: None,
+        registry_checked_at: None,
         created_at: attempt.started_at,
         updated_at: attempt.started_at,
     }

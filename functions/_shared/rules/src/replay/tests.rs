@@ -49,6 +49,8 @@ fn campaign() -> Campaign {
         subject: Subject::parse("x").unwrap(),
         default_region: Region::US,
         voice: Voice::default(),
+        consent: None,
+        registry_checked_at: None,
         shards: 1,
         created_at: at,
         updated_at: at,

@@ -1,0 +1,168 @@
+//! Why a lead is or is not dialed now, for people: every check of the gate with what it saw, what it allows and who
+//! says so (X1).
+//!
+//! It goes through [`Check::ALL`], the gate's own checks in the gate's own order, so it cannot tell another story.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::gate::{Check, Look, Verdict};
+use crate::law::Legal;
+use crate::{Gate, GateInput};
+
+mod seen;
+
+use seen::cap_words;
+
+/// What one check of the gate saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GateLine {
+    /// The check; the code of its reason where it blocks.
+    pub gate: &'static str,
+    /// Whether a call may be placed as far as it is concerned.
+    pub passes: bool,
+    /// What it saw.
+    pub value: String,
+    /// What it allows.
+    pub limit: String,
+    /// Who says so: a statute, a setting, a person.
+    pub source: String,
+    /// When it may be over, where that is known.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// One record that holds for the lead, in one zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LawLine {
+    /// Whose law.
+    pub jurisdiction: String,
+    /// The zone in which its hours are counted.
+    pub zone: String,
+    /// The local date and time there.
+    pub local_time: String,
+    /// Its hours on that date.
+    pub hours_today: String,
+    /// Its rolling cap, in words.
+    pub cap: Option<String>,
+    /// Where it is written.
+    pub sources: Vec<String>,
+    /// When somebody last looked, and how sure they were.
+    pub verified: String,
+}
+
+/// Why a lead is or is not dialed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The gate's answer.
+    pub answer: Gate,
+    /// The first check that blocks.
+    pub first_blocking: Option<&'static str>,
+    /// The first instant at which a call is possible as far as is known now.
+    pub next_possible: Option<DateTime<Utc>>,
+    /// Every check in its order.
+    pub gates: Vec<GateLine>,
+    /// Every law that holds where the lead may be.
+    pub laws: Vec<LawLine>,
+}
+
+/// Explains the gate's answer.
+pub fn explain(input: &GateInput<'_>) -> Explanation {
+    let look = Look::at(input);
+    let answer = look.answer();
+    let gates: Vec<GateLine> = Check::ALL.into_iter().map(|check| line(&look, check)).collect();
+    let next_possible = match &answer {
+        Gate::Open => Some(input.now),
+        Gate::Wait { .. } => possible(&look, &gates),
+        Gate::Closed { .. } => None,
+    };
+    Explanation {
+        first_blocking: gates.iter().find(|line| !line.passes).map(|line| line.gate),
+        next_possible,
+        gates,
+        laws: look.hours.as_ref().map_or_else(
+            |_| Vec::new(),
+            |hours| hours.legal.iter().map(|legal| law_line(legal, input.now)).collect(),
+        ),
+        answer,
+    }
+}
+
+/// The opening after everything that is known to hold the lead up. A cap that fills or a person who throws a switch
+/// moves it later; nothing moves it earlier but a change of what the lines name.
+fn possible(look: &Look<'_>, gates: &[GateLine]) -> Option<DateTime<Utc>> {
+    let last = gates.iter().filter_map(|line| line.until).max();
+    look.opens(last.unwrap_or(look.input.now).max(look.input.now))
+}
+
+fn line(look: &Look<'_>, check: Check) -> GateLine {
+    let verdict = look.verdict(check);
+    let (gate, until) = match &verdict {
+        Verdict::Passes => (check.name(), None),
+        Verdict::Closes(reason) => (reason.code(), None),
+        Verdict::Waits(reason, until) => (reason.code(), Some(*until)),
+    };
+    let (value, limit, source) = look.seen(check);
+    GateLine {
+        gate,
+        passes: matches!(verdict, Verdict::Passes),
+        value,
+        limit,
+        source,
+        until,
+    }
+}
+
+fn law_line(legal: &Legal<'_>, now: DateTime<Utc>) -> LawLine {
+    let local = now.with_timezone(&legal.zone);
+    let record = legal.record;
+    let hours = record.hours_on(legal.holidays, local.date_naive());
+    LawLine {
+        jurisdiction: record.jurisdiction.to_string(),
+        zone: legal.zone.name().to_owned(),
+        local_time: local.format("%a %Y-%m-%d %H:%M").to_string(),
+        hours_today: hours.map_or_else(|| "not in force".to_owned(), |hours| hours.to_string()),
+        cap: record.cap.map(cap_words),
+        sources: record.sources.clone(),
+        verified: format!(
+            "{}, confidence {}",
+            record
+                .verified_on
+                .map_or_else(|| "no date".to_owned(), |date| date.to_string()),
+            record.confidence.as_str()
+        ),
+    }
+}
+
+impl Check {
+    /// The code of its reason, for a line that passes.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DoNotCall => "do_not_call",
+            Self::BadNumber => "bad_number",
+            Self::SubjectStopped => "subject_stopped",
+            Self::Law => "no_law",
+            Self::Consent => "no_consent",
+            Self::Registry => "registry_unchecked",
+            Self::EverOpen => "never_opens",
+            Self::State => "state",
+            Self::TotalCap => "total_cap",
+            Self::Enabled => "disabled",
+            Self::Running => "stopped",
+            Self::Campaign => "campaign_not_running",
+            Self::Banned => "banned",
+            Self::InFlight => "in_flight",
+            Self::Hold => "hold",
+            Self::LawCap => "law_cap",
+            Self::DailyCap => "daily_cap",
+            Self::LedgerFull => "ledger_full",
+            Self::MinimumGap => "minimum_gap",
+            Self::LawHours => "outside_law",
+            Self::Window => "outside_window",
+            Self::Account => "account",
+            Self::Due => "not_due",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

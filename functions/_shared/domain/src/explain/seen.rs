@@ -1,0 +1,347 @@
+//! What each check of the gate saw, what it allows, and who says so, in words.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::law_line;
+use crate::gate::{Check, Look};
+use crate::law::{Cap, CapOf, Record};
+use crate::{Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX};
+
+pub(super) fn cap_words(cap: Cap) -> String {
+    let of = match cap.of {
+        CapOf::Subject => "about one subject",
+        CapOf::Number => "in all",
+    };
+    format!("{} calls in any {} hours, {of}", cap.calls, cap.hours)
+}
+
+fn law_words(record: &Record) -> String {
+    let who = match (&record.added, record.kind) {
+        (Some(added), _) => format!("added by {}: {}", added.by, added.reason),
+        (None, kind) => kind.as_str().to_owned(),
+    };
+    format!("{} ({who}): {}", record.name, record.sources.join("; "))
+}
+
+fn when(at: Option<DateTime<Utc>>, never: &str) -> String {
+    at.map_or_else(|| never.to_owned(), |at| format!("since {}", at.to_rfc3339()))
+}
+
+fn setting(campaign: &Campaign, name: &str) -> String {
+    format!("`{name}` of campaign `{}`, version {}", campaign.id, campaign.version)
+}
+
+impl Look<'_> {
+    /// What a check saw, what it allows, and who says so.
+    pub(super) fn seen(&self, check: Check) -> (String, String, String) {
+        let GateInput {
+            lead,
+            ledger,
+            campaign,
+            law: _,
+            switches,
+            account_closed_until,
+            now,
+        } = self.input;
+        let window = &campaign.window;
+        let on_off = |on: bool| if on { "on" } else { "off" }.to_owned();
+        let (value, limit, source): (String, &str, String) = match check {
+            Check::DoNotCall => (
+                when(ledger.dnc_at, "no mark"),
+                "no mark on the phone",
+                "47 CFR 64.1200(d)(3), (a)(10)".to_owned(),
+            ),
+            Check::BadNumber => (
+                when(ledger.bad_at, "not known to be bad"),
+                "a number that exists",
+                "what the provider said".to_owned(),
+            ),
+            Check::SubjectStopped => (
+                when(
+                    ledger.stops.get(&campaign.subject).map(|stop| stop.at),
+                    "neither sold nor stopped",
+                ),
+                "no sale and no stop about this subject",
+                setting(campaign, "subject"),
+            ),
+            Check::Law => return self.law_seen(),
+            Check::Consent => return self.consent_seen(),
+            Check::Registry => return self.registry_seen(),
+            Check::EverOpen => (
+                self.opens(now)
+                    .map_or_else(|| "no opening".to_owned(), |at| format!("opens {}", at.to_rfc3339())),
+                "an opening within 400 days",
+                setting(campaign, "calling_days, calling_hours, blackout_dates"),
+            ),
+            Check::State => (
+                lead.state.as_str().to_owned(),
+                "a state that waits for a call",
+                lead.reason.clone().unwrap_or_else(|| "the lead".to_owned()),
+            ),
+            Check::TotalCap => {
+                let limit = campaign.attempts_total_max;
+                return (
+                    format!("{} calls in its life", lead.attempts),
+                    limit.map_or_else(|| "no limit".to_owned(), |limit| format!("fewer than {limit}")),
+                    setting(campaign, "max_attempts_per_lead"),
+                );
+            }
+            Check::Enabled => (on_off(switches.enabled), "on", "the business switch".to_owned()),
+            Check::Running => (on_off(switches.running), "on", "the operator's switch".to_owned()),
+            Check::Campaign => (
+                switches.campaign.as_str().to_owned(),
+                "running",
+                setting(campaign, "status"),
+            ),
+            Check::Banned => return self.bans_seen(),
+            Check::InFlight => (
+                ledger.inflight.as_ref().map_or_else(
+                    || "free".to_owned(),
+                    |held| format!("taken since {}", held.reserved_at.to_rfc3339()),
+                ),
+                "a free line: one call to a phone at a time",
+                "the phone's ledger".to_owned(),
+            ),
+            Check::Hold => (
+                ledger.hold_until.filter(|until| *until > now).map_or_else(
+                    || "none".to_owned(),
+                    |until| format!("held until {}", until.to_rfc3339()),
+                ),
+                "no hold: a transferred caller may talk for 30 minutes",
+                "the phone's ledger".to_owned(),
+            ),
+            Check::LawCap => return self.law_cap_seen(),
+            Check::DailyCap => {
+                let today = window.date_of(now);
+                return (
+                    format!("{} calls on {today} in {}", ledger.calls_on(today, window), window.zone),
+                    format!("fewer than {}", campaign.attempts_per_day_max),
+                    setting(campaign, "attempts_per_day_max"),
+                );
+            }
+            Check::LedgerFull => {
+                return (
+                    format!("{} calls in 48 hours", ledger.live_starts(now).len()),
+                    format!("fewer than {STARTS_MAX}"),
+                    "what a ledger keeps".to_owned(),
+                );
+            }
+            Check::MinimumGap => {
+                return (
+                    ledger.last_start().map_or_else(
+                        || "never called".to_owned(),
+                        |start| format!("last call {}", start.to_rfc3339()),
+                    ),
+                    format!("{MINIMUM_GAP_S} seconds from start to start"),
+                    "the smallest gap between two calls to one phone".to_owned(),
+                );
+            }
+            Check::LawHours => return self.law_hours_seen(),
+            Check::Window => {
+                let days: Vec<String> = window.days.iter().map(ToString::to_string).collect();
+                return (
+                    now.with_timezone(&window.zone)
+                        .format("%a %Y-%m-%d %H:%M %Z")
+                        .to_string(),
+                    format!(
+                        "{} {}-{}, {} minutes before the end nothing is begun; {} blackout dates",
+                        days.join(" "),
+                        window.start,
+                        window.end,
+                        Campaign::CLOSING_MARGIN.num_minutes(),
+                        window.blackout_dates.len()
+                    ),
+                    setting(campaign, "calling_days, calling_hours, blackout_dates"),
+                );
+            }
+            Check::Account => (
+                account_closed_until.filter(|until| *until > now).map_or_else(
+                    || "open".to_owned(),
+                    |until| format!("left alone until {}", until.to_rfc3339()),
+                ),
+                "an account that takes calls",
+                "what the provider answered".to_owned(),
+            ),
+            Check::Due => (
+                lead.next_at
+                    .map_or_else(|| "no time".to_owned(), |next| next.to_rfc3339()),
+                "a time that has come",
+                lead.reason.clone().unwrap_or_else(|| "the lead".to_owned()),
+            ),
+        };
+        (value, limit.to_owned(), source)
+    }
+
+    fn law_seen(&self) -> (String, String, String) {
+        let limit = "a record of the law wherever it may be".to_owned();
+        match &self.hours {
+            Ok(hours) => {
+                let places: Vec<&str> = hours.places.jurisdictions.iter().map(|is| is.as_str()).collect();
+                let zones: Vec<&str> = hours.places.zones.iter().map(|zone| zone.0.name()).collect();
+                (
+                    format!("{} in {}", places.join(", "), zones.join(", ")),
+                    limit,
+                    "the phone's prefix, and the lead's state, ZIP and time zone".to_owned(),
+                )
+            }
+            Err(none) => (
+                none.jurisdiction
+                    .as_ref()
+                    .map_or_else(|| "an unknown country".to_owned(), |is| format!("{is} has no record")),
+                limit,
+                "the law book".to_owned(),
+            ),
+        }
+    }
+
+    fn consent_seen(&self) -> (String, String, String) {
+        let GateInput {
+            lead, campaign, now, ..
+        } = self.input;
+        let value = match (&lead.consent, &campaign.consent) {
+            (Some(own), _) => {
+                let end = match (own.revoked_at, own.expires_at) {
+                    (Some(at), _) => format!(", taken back {}", at.to_rfc3339()),
+                    (None, Some(at)) => format!(", until {}", at.to_rfc3339()),
+                    (None, None) => String::new(),
+                };
+                format!("{}, given {}{end}", own.kind.as_str(), own.given_at.to_rfc3339())
+            }
+            (None, Some(said)) => format!("{}, asserted by {} for the campaign", said.kind.as_str(), said.by),
+            (None, None) => "none on file".to_owned(),
+        };
+        let asks = self.hours.as_ref().ok().and_then(|hours| {
+            hours
+                .in_force(now)
+                .find(|legal| legal.record.consent.is_some())
+                .map(|legal| legal.record)
+        });
+        (
+            value,
+            asks.map_or("nothing asked for", |_| "prior express written consent")
+                .to_owned(),
+            asks.map_or_else(|| "the law book".to_owned(), law_words),
+        )
+    }
+
+    fn registry_seen(&self) -> (String, String, String) {
+        let GateInput {
+            lead, campaign, now, ..
+        } = self.input;
+        let asks = self.hours.as_ref().ok().and_then(|hours| {
+            let records = hours.in_force(now).map(|legal| legal.record);
+            records
+                .filter(|record| record.scrub_days.is_some())
+                .min_by_key(|record| record.scrub_days)
+        });
+        let limit = asks.map_or_else(
+            || "nothing asked for".to_owned(),
+            |record| {
+                let unless = record.scrub_unless.map_or("", |_| ", or written consent");
+                format!(
+                    "looked up within {} days{unless}",
+                    record.scrub_days.unwrap_or_default()
+                )
+            },
+        );
+        let checked = lead.registry_checked_at.max(campaign.registry_checked_at);
+        (
+            checked.map_or_else(
+                || "never looked up".to_owned(),
+                |at| format!("looked up {}", at.to_rfc3339()),
+            ),
+            limit,
+            asks.map_or_else(|| "the law book".to_owned(), law_words),
+        )
+    }
+
+    fn bans_seen(&self) -> (String, String, String) {
+        let limit = "no ban where it may be".to_owned();
+        let hours = self.hours.as_ref().ok();
+        match hours.and_then(|hours| hours.banned_by(self.input.now, Campaign::CLOSING_MARGIN)) {
+            None => ("no ban".to_owned(), limit, "operators' bans".to_owned()),
+            Some(ban) => {
+                let place = ban
+                    .jurisdiction
+                    .as_ref()
+                    .map_or_else(|| "everywhere".to_owned(), ToString::to_string);
+                let end = ban.until.map_or_else(
+                    || "until lifted".to_owned(),
+                    |until| format!("until {}", until.to_rfc3339()),
+                );
+                (
+                    format!("{place}, from {} {end}", ban.from.to_rfc3339()),
+                    limit,
+                    format!("{}: {}", ban.added.by, ban.added.reason),
+                )
+            }
+        }
+    }
+
+    fn law_cap_seen(&self) -> (String, String, String) {
+        let GateInput {
+            ledger, campaign, now, ..
+        } = self.input;
+        let hours = self.hours.as_ref().ok();
+        let capped = hours
+            .and_then(|hours| hours.capped_by(&ledger.starts, &campaign.subject, now))
+            .map(|(record, cap, _)| (record, cap));
+        let tightest = || {
+            let records = hours?.in_force(now).map(|legal| legal.record);
+            let caps = records.filter_map(|record| Some((record, record.cap?)));
+            caps.min_by_key(|(_, cap)| (cap.calls, std::cmp::Reverse(cap.hours)))
+        };
+        match capped.or_else(tightest) {
+            None => (
+                "no cap".to_owned(),
+                "nothing asked for".to_owned(),
+                "the law book".to_owned(),
+            ),
+            Some((record, cap)) => {
+                let since = now - TimeDelta::hours(i64::from(cap.hours));
+                let counted = ledger
+                    .starts
+                    .iter()
+                    .filter(|start| start.at > since)
+                    .filter(|start| cap.of == CapOf::Number || start.subject == campaign.subject);
+                (
+                    format!("{} calls in the last {} hours", counted.count(), cap.hours),
+                    cap_words(cap),
+                    law_words(record),
+                )
+            }
+        }
+    }
+
+    fn law_hours_seen(&self) -> (String, String, String) {
+        let now = self.input.now;
+        let margin = Campaign::CLOSING_MARGIN;
+        let Ok(hours) = &self.hours else {
+            return (
+                "no law".to_owned(),
+                "open everywhere it may be".to_owned(),
+                String::new(),
+            );
+        };
+        match hours.closed_by(now, margin) {
+            Some(closed) => {
+                let line = law_line(closed, now);
+                (
+                    format!("{} in {}", line.local_time, line.zone),
+                    format!(
+                        "{} {}, {} minutes before the end nothing is begun",
+                        line.jurisdiction,
+                        line.hours_today,
+                        margin.num_minutes()
+                    ),
+                    law_words(closed.record),
+                )
+            }
+            None => (
+                format!("all {} are open", hours.legal.len()),
+                "open everywhere it may be".to_owned(),
+                "the law book".to_owned(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! An explanation tells the gate's own story.
+
+use super::*;
+use crate::gate::tests::{NOON, at, campaign, lead};
+use crate::law::Law;
+use crate::{CampaignStatus, Lead, Ledger, Start, Subject, Switches, gate};
+
+const ON: Switches = Switches {
+    enabled: true,
+    running: true,
+    campaign: CampaignStatus::Running,
+};
+
+fn starts(times: &[&str]) -> Ledger {
+    let subject = Subject::parse("general").unwrap();
+    let start = |text: &&str| Start {
+        at: at(text),
+        subject: subject.clone(),
+    };
+    Ledger {
+        starts: times.iter().map(start).collect(),
+        ..Ledger::default()
+    }
+}
+
+#[test]
+fn the_fourth_call_in_florida_names_the_statute_and_its_time() {
+    let lead = Lead {
+        state_code: Some("FL".into()),
+        ..lead()
+    };
+    let campaign = campaign();
+    let ledger = starts(&["2026-11-19T20:00:00Z", "2026-11-20T16:10:00Z", "2026-11-20T16:20:00Z"]);
+    let input = GateInput {
+        lead: &lead,
+        ledger: &ledger,
+        campaign: &campaign,
+        law: Law::built_in(),
+        switches: ON,
+        account_closed_until: None,
+        now: at(NOON),
+    };
+    let told = explain(&input);
+    assert_eq!(told.answer, gate(&input));
+    assert_eq!(told.first_blocking, Some("law_cap"));
+    assert_eq!(told.next_possible, Some(at("2026-11-20T20:00:00Z")));
+    let line = told.gates.iter().find(|line| line.gate == "law_cap").unwrap();
+    assert_eq!(line.value, "3 calls in the last 24 hours");
+    assert_eq!(line.limit, "3 calls in any 24 hours, about one subject");
+    assert!(line.source.contains("501.616"), "{}", line.source);
+    let florida = told.laws.iter().find(|line| line.jurisdiction == "US-FL").unwrap();
+    assert_eq!(florida.hours_today, "08:00-20:00");
+}
+
+#[test]
+fn every_check_has_a_line_whatever_the_answer() {
+    let campaign = campaign();
+    let nowhere = Lead {
+        phone: crate::Phone::parse("+442079460000", crate::Region::US).unwrap(),
+        ..lead()
+    };
+    for lead in [lead(), nowhere] {
+        for now in [NOON, "2026-11-21T03:00:00Z"] {
+            let ledger = starts(&["2026-11-20T16:59:00Z"]);
+            let input = GateInput {
+                lead: &lead,
+                ledger: &ledger,
+                campaign: &campaign,
+                law: Law::built_in(),
+                switches: ON,
+                account_closed_until: None,
+                now: at(now),
+            };
+            let told = explain(&input);
+            assert_eq!(told.gates.len(), Check::ALL.len());
+            assert!(
+                told.gates
+                    .iter()
+                    .all(|line| !line.value.is_empty() && !line.limit.is_empty())
+            );
+            let code = match gate(&input) {
+                Gate::Open => None,
+                Gate::Wait { reason, until } => {
+                    assert!(told.next_possible.is_none_or(|next| next >= until));
+                    Some(reason.code())
+                }
+                Gate::Closed { reason } => Some(reason.code()),
+            };
+            assert_eq!(told.first_blocking, code);
+            let names: std::collections::BTreeSet<_> = told.gates.iter().map(|line| line.gate).collect();
+            assert_eq!(names.len(), Check::ALL.len(), "each reason once");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `GET` and `POST /campaigns/{id}/explain`: how many leads are held up by what (X1).
+//!
+//! Each lead is counted once, by the first reason that blocks it, and the counts sum to all leads. A small campaign is
+//! counted while one waits; a large one by a job, which says how far it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::leads::phone_and_campaign;
+use redial_aws::table::Key;
+use redial_aws::web::{Answer, Problem};
+use redial_domain::{Campaign, CampaignStatus, Gate, GateInput, Switches, gate};
+use serde_json::{Value, json};
+
+use crate::jobs_api;
+use crate::queue_status::lines;
+use crate::request::{Caller, unavailable};
+
+/// Leads that are counted while one waits: each is two items of a batch, so this takes seconds.
+const LIVE_MAX: usize = 5_000;
+/// Leads that are read at once: a batch of DynamoDB has a hundred items.
+const PAGE: i32 = 50;
+
+pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let campaign = caller.campaign(id).await?;
+    let Some(counts) = counted(caller, &campaign).await? else {
+        return Err(Problem::new(
+            409,
+            "too_many_leads",
+            format!("failed to count while you wait: the campaign has more than {LIVE_MAX} leads"),
+            "POST to the same path; it starts a job that counts them",
+        ));
+    };
+    let total: u64 = counts.values().sum();
+    Ok(Answer::json(
+        200,
+        &json!({
+            "success": true,
+            "campaign_id": campaign.id,
+            "at": caller.app.clock.now().to_rfc3339(),
+            "total": total,
+            "by_reason": by_reason(&counts),
+        }),
+    ))
+}
+
+/// Starts the job that counts.
+pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let campaign = caller.campaign(id).await?;
+    let kind = JobKind::LookAgain {
+        campaign: Some(campaign.id),
+        dry_run: true,
+    };
+    let job = Job::new(caller.app, &caller.actor, kind);
+    let put = caller.app.table.write(job.put()).await;
+    put.map_err(|error| unavailable(&error))?;
+    send(caller.app, &job.id).await;
+    Ok(Answer::json(
+        202,
+        &json!({"success": true, "job": jobs_api::shown(&job, caller.app.clock.now())}),
+    ))
+}
+
+/// Most first; `open` is who may be called now.
+fn by_reason(counts: &BTreeMap<&'static str, u64>) -> Vec<Value> {
+    let mut sorted: Vec<_> = counts.iter().collect();
+    sorted.sort_by_key(|(_, leads)| std::cmp::Reverse(**leads));
+    sorted
+        .into_iter()
+        .map(|(reason, leads)| json!({"reason": reason, "leads": leads}))
+        .collect()
+}
+
+/// Nothing when there are too many.
+async fn counted(caller: &Caller<'_>, campaign: &Campaign) -> Result<Option<BTreeMap<&'static str, u64>>, Problem> {
+    let (app, table) = (caller.app, &caller.app.table);
+    let failed = |error| unavailable(&error);
+    let reading = table.campaign_switches(&campaign.id).await.map_err(failed)?;
+    let law = app
+        .law(reading.map_or(0, |reading| reading.law_version))
+        .await
+        .map_err(failed)?;
+    let off = Switches {
+        enabled: false,
+        running: false,
+        campaign: CampaignStatus::Draft,
+    };
+    let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
+    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    // A lead that moves to another line meanwhile is met twice and counted once.
+    let mut seen = BTreeSet::new();
+    for line in lines(campaign) {
+        let mut after: Option<String> = None;
+        loop {
+            let page = table
+                .queue_page(&line, after.as_deref(), "~", PAGE)
+                .await
+                .map_err(failed)?;
+            let of: Vec<_> = page
+                .items
+                .iter()
+                .filter_map(|item| phone_and_campaign(&Key::of(item)?))
+                .filter(|(phone, _)| seen.insert(phone.clone()))
+                .collect();
+            if seen.len() > LIVE_MAX {
+                return Ok(None);
+            }
+            let now = app.clock.now();
+            for both in table.leads_and_ledgers(&of, now).await.map_err(failed)? {
+                let answer = gate(&GateInput {
+                    lead: &both.lead,
+                    ledger: &both.ledger,
+                    campaign,
+                    law: &law,
+                    switches: reading.map_or(off, |reading| reading.switches),
+                    account_closed_until: account.closed_until,
+                    now,
+                });
+                let reason = match &answer {
+                    Gate::Open => "open",
+                    Gate::Wait { reason, .. } => reason.code(),
+                    Gate::Closed { reason } => reason.code(),
+                };
+                *counts.entry(reason).or_default() += 1;
+            }
+            let last = page.items.last().and_then(|item| redial_aws::table::text(item, "q_sk"));
+            match last {
+                Some(last) if page.next.is_some() => after = Some(last.to_owned()),
+                _ => break,
+            }
+        }
+    }
+    Ok(Some(counts))
+}

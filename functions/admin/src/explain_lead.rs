@@ -1,0 +1,125 @@
+//! `GET /api/leads/{id}/explain` and `POST /api/explain`: why a lead is or is not called, each gate with its value, its
+//! limit and who says so (X1).
+//!
+//! Data flow: the lead, its phone, its campaign, the switches and the law, all as they are now → every check of the gate →
+//! the first that blocks, the next possible time, and the decisions that led here: rule, version and line.
+
+use redial_aws::table::read;
+use redial_aws::web::{Answer, Problem};
+use redial_domain::{Attempt, CampaignStatus, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::queue_status::Claimed;
+use crate::request::{Caller, unavailable};
+
+/// Decisions in an explanation: the last day's ladder.
+const DECISIONS: i32 = 8;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    phone: String,
+}
+
+pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let lead = caller.lead(id).await?;
+    let mut explained = explained(caller, &lead).await?;
+    explained["success"] = json!(true);
+    Ok(Answer::json(200, &explained))
+}
+
+/// All leads of a phone; the number is in the body, because URLs are written down everywhere.
+pub(crate) async fn of_phone(caller: &Caller<'_>) -> Result<Answer, Problem> {
+    let asked: Asked = caller.body()?;
+    let phone = Phone::parse(&asked.phone, Region::US).map_err(|error| {
+        Problem::new(
+            422,
+            "bad_phone",
+            error.to_string(),
+            "give `phone` with a plus sign and the country code",
+        )
+    })?;
+    let leads = caller.app.table.leads_of(&phone, caller.app.clock.now()).await;
+    let mut found = Vec::new();
+    for lead in leads.map_err(|error| unavailable(&error))? {
+        found.push(explained(caller, &lead).await?);
+    }
+    let ledger = caller.app.table.ledger(&phone).await;
+    let since = ledger.map_err(|error| unavailable(&error))?.dnc_at;
+    Ok(Answer::json(
+        200,
+        &json!({"success": true, "count": found.len(), "do_not_call_since": since.map(|at| at.to_rfc3339()), "leads": found}),
+    ))
+}
+
+pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value, Problem> {
+    let (app, table) = (caller.app, &caller.app.table);
+    let failed = |error| unavailable(&error);
+    let campaign = caller.campaign(lead.campaign.as_str()).await?;
+    let ledger = table.ledger(&lead.phone).await.map_err(failed)?;
+    let reading = table.switches(&lead.campaign, &lead.phone).await.map_err(failed)?;
+    let off = Switches {
+        enabled: false,
+        running: false,
+        campaign: CampaignStatus::Draft,
+    };
+    let law = app
+        .law(reading.map_or(0, |reading| reading.law_version))
+        .await
+        .map_err(failed)?;
+    let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
+    let claimed = Claimed::of(app, &campaign).await.map_err(failed)?;
+    let attempts = table
+        .history(&lead.phone, "ATTEMPT#", None, DECISIONS)
+        .await
+        .map_err(failed)?;
+    let now = app.clock.now();
+    let told = explain_gate(&GateInput {
+        lead,
+        ledger: &ledger,
+        campaign: &campaign,
+        law: &law,
+        switches: reading.map_or(off, |reading| reading.switches),
+        account_closed_until: account.closed_until,
+        now,
+    });
+    let decisions: Vec<Value> = attempts
+        .into_iter()
+        .filter_map(|item| read::<Attempt>(item).ok())
+        .filter(|attempt| attempt.lead == lead.id)
+        .map(|attempt| {
+            json!({
+                "attempt_id": attempt.id,
+                "started_at": attempt.started_at.to_rfc3339(),
+                "outcome": attempt.outcome,
+                "disposition": attempt.disposition,
+                "decision": attempt.decision,
+                "rule_failed": attempt.problem,
+            })
+        })
+        .collect();
+    let (answer, reason) = match &told.answer {
+        Gate::Open => ("open", Value::Null),
+        Gate::Wait { reason, .. } => ("wait", json!(reason)),
+        Gate::Closed { reason } => ("closed", json!(reason)),
+    };
+    let text = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
+    Ok(json!({
+        "lead_id": lead.id,
+        "campaign_id": lead.campaign,
+        "status": claimed.state(&lead.phone, lead.state, lead.next_at.unwrap_or(now), now),
+        "at": now.to_rfc3339(),
+        "answer": answer,
+        "first_blocking": told.first_blocking,
+        "reason": reason,
+        "next_possible": told.next_possible.map(text),
+        "next_redial": lead.next_at.map(text),
+        "planned_because": lead.reason,
+        "gates": told.gates,
+        "laws": told.laws,
+        "law_version": law.version(),
+        "campaign_version": campaign.version,
+        "decisions": decisions,
+    }))
+}

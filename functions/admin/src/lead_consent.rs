@@ -1,0 +1,183 @@
+//! `PUT` and `DELETE /api/leads/{id}/consent`: what a person agreed to, and that it was taken back (H9).
+//!
+//! The lead keeps what the gate needs; source and proof stand in its history, which nobody changes. A lead that was held
+//! out for want of it goes on at once.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use redial_aws::leads::Activity;
+use redial_aws::web::{Answer, Problem};
+use redial_domain::{Consent, ConsentKind, GateInput, Lead, look_again};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::request::{Caller, contended, unavailable};
+
+/// Rounds against others who change the lead at the same time.
+const ROUNDS_MAX: usize = 8;
+/// Longest source or proof, in characters.
+const PROOF_MAX: usize = 500;
+/// A clock may be this far ahead of ours.
+const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
+
+/// A consent as the API takes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GivenConsent {
+    kind: ConsentKind,
+    given_at: DateTime<Utc>,
+    /// Where: a form, a page, a recording.
+    source: String,
+    /// What proves it: a certificate, a file's name.
+    #[serde(default)]
+    proof: Option<String>,
+    #[serde(default)]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl GivenConsent {
+    /// What the lead keeps, and the words for its history.
+    pub(crate) fn read(&self, now: DateTime<Utc>) -> Result<(Consent, String), Problem> {
+        if self.given_at > now + CLOCK_MARGIN {
+            return Err(bad("given_at", "it has not come yet"));
+        }
+        if self.expires_at.is_some_and(|end| end <= self.given_at) {
+            return Err(bad("expires_at", "it is before the consent was given"));
+        }
+        let source = words("source", &self.source)?;
+        let proof = self.proof.as_deref().map(|proof| words("proof", proof)).transpose()?;
+        let consent = Consent {
+            kind: self.kind,
+            given_at: self.given_at.min(now),
+            expires_at: self.expires_at,
+            revoked_at: None,
+        };
+        let given = self.given_at.to_rfc3339();
+        let proof = proof.map_or_else(String::new, |proof| format!("; proof: {proof}"));
+        Ok((
+            consent,
+            format!("{}, given {given}, by {source}{proof}", self.kind.as_str()),
+        ))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TakenBack {
+    reason: String,
+}
+
+pub(crate) async fn put(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let given: GivenConsent = caller.body()?;
+    let (consent, words) = given.read(caller.app.clock.now())?;
+    change(caller, id, "consent_recorded", words, |_| Ok(consent)).await
+}
+
+pub(crate) async fn take_back(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let given: TakenBack = caller.body()?;
+    let why = words("reason", &given.reason)?;
+    let now = caller.app.clock.now();
+    change(caller, id, "consent_revoked", why, |lead| {
+        Ok(Consent {
+            revoked_at: Some(now),
+            // Taken back what was only asserted for the campaign: the lead has its own word now.
+            ..lead.consent.unwrap_or(Consent {
+                kind: ConsentKind::Written,
+                given_at: now,
+                expires_at: None,
+                revoked_at: None,
+            })
+        })
+    })
+    .await
+}
+
+async fn change(
+    caller: &Caller<'_>,
+    id: &str,
+    what: &str,
+    why: String,
+    consent: impl Fn(&Lead) -> Result<Consent, Problem>,
+) -> Result<Answer, Problem> {
+    let app = caller.app;
+    let failed = |error| unavailable(&error);
+    for _ in 0..ROUNDS_MAX {
+        let before = caller.lead(id).await?;
+        let campaign = caller.campaign(before.campaign.as_str()).await?;
+        let ledger = app.table.ledger(&before.phone).await.map_err(failed)?;
+        let reading = app.table.campaign_switches(&campaign.id).await.map_err(failed)?;
+        let Some(reading) = reading else { continue };
+        let law = app.law(reading.law_version).await.map_err(failed)?;
+        let now = app.clock.now();
+        let with = Lead {
+            consent: Some(consent(&before)?),
+            ..before.clone()
+        };
+        let again = look_again(&GateInput {
+            lead: &with,
+            ledger: &ledger,
+            campaign: &campaign,
+            law: &law,
+            switches: reading.switches,
+            account_closed_until: None,
+            now,
+        });
+        let after = Lead {
+            version: before.version + 1,
+            updated_at: now,
+            ..again.unwrap_or(with)
+        };
+        let activity = Activity::now(app, &caller.actor, what, Some(why.clone())).about(&after.id);
+        let days = app
+            .table
+            .settings()
+            .await
+            .map_err(failed)?
+            .unwrap_or_default()
+            .retention_days;
+        let written = app.table.change_lead(&after, before.version, &activity, days).await;
+        if written.map_err(failed)? {
+            return Ok(Answer::json(
+                200,
+                &json!({
+                    "success": true,
+                    "lead_id": after.id,
+                    "status": after.state,
+                    "consent": shown(after.consent.as_ref()),
+                    "next_redial_iso": after.next_at.map(|at| at.to_rfc3339()),
+                    "reason": after.reason,
+                }),
+            ));
+        }
+    }
+    Err(contended("lead"))
+}
+
+/// A lead's consent as the API shows it.
+pub(crate) fn shown(consent: Option<&Consent>) -> Value {
+    let text = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    consent.map_or(Value::Null, |consent| {
+        json!({
+            "kind": consent.kind,
+            "given_at": consent.given_at.to_rfc3339(),
+            "expires_at": text(consent.expires_at),
+            "revoked_at": text(consent.revoked_at),
+        })
+    })
+}
+
+fn words(name: &str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > PROOF_MAX {
+        return Err(bad(name, &format!("write 1 to {PROOF_MAX} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn bad(name: &str, why: &str) -> Problem {
+    Problem::new(
+        422,
+        "bad_field",
+        format!("failed to read `{name}`: {why}"),
+        "correct the field and send it again",
+    )
+}
