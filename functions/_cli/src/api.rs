@@ -95,6 +95,10 @@ impl Api {
         self.send(reqwest::Method::DELETE, path, query, None).await
     }
 
+    pub(crate) async fn delete_with(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(reqwest::Method::DELETE, path, &[], Some(body)).await
+    }
+
     async fn send(
         &self,
         method: reqwest::Method,
@@ -141,8 +145,11 @@ fn refused(status: StatusCode, body: &Value) -> Failure {
         what.push_str("\n  ");
         what.push_str(&line);
     }
-    Failure::new(
-        what,
-        text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned()),
-    )
+    Failure {
+        code: text("code"),
+        ..Failure::new(
+            what,
+            text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned()),
+        )
+    }
 }

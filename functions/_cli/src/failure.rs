@@ -10,6 +10,8 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     /// What to do.
     pub(crate) hint: String,
+    /// The API's code of it, if it was the API that refused.
+    pub(crate) code: Option<String>,
 }
 
 impl Failure {
@@ -17,6 +19,7 @@ impl Failure {
         Self {
             what: what.into(),
             hint: hint.into(),
+            code: None,
         }
     }
 }

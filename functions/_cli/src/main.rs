@@ -4,12 +4,14 @@
 #![recursion_limit = "256"]
 
 mod api;
+mod explain;
 mod failure;
 mod jobs;
 mod keys;
 mod keys_create;
 mod keys_list;
 mod keys_revoke;
+mod law;
 mod local;
 mod log;
 mod print;
@@ -38,6 +40,9 @@ enum Command {
     Keys(keys::Keys),
     Rules(rules::Rules),
     Jobs(jobs::Jobs),
+    Explain(explain::Explain),
+    Evidence(explain::Evidence),
+    Law(law::LawArguments),
 }
 
 #[tokio::main]
@@ -49,6 +54,9 @@ async fn main() -> ExitCode {
         Command::Keys(keys) => keys::run(keys).await,
         Command::Rules(rules) => rules::run(rules).await,
         Command::Jobs(jobs) => jobs::run(jobs).await,
+        Command::Explain(explain) => explain::run(explain).await,
+        Command::Evidence(evidence) => explain::export(evidence).await,
+        Command::Law(law) => law::run(law).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
