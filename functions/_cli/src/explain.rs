@@ -106,7 +106,7 @@ fn tell(lead: &Value) {
                 cell(&gate["gate"]),
                 cell(&gate["value"]),
                 cell(&gate["limit"]),
-                cell(&gate["source"]),
+                without_addresses(&cell(&gate["source"])),
             ]
         })
         .collect();
@@ -136,6 +136,12 @@ fn tell(lead: &Value) {
         print::line("");
         print::table(["CALL", "OUTCOME", "DISPOSITION", "DECIDED BY"], &decisions);
     }
+}
+
+/// A source as a line has room for: statutes, not the pages where they were read. `--json` has all of it.
+fn without_addresses(source: &str) -> String {
+    let named: Vec<&str> = source.split("; ").filter(|part| !part.starts_with("http")).collect();
+    named.join("; ")
 }
 
 async fn of_campaign(api: &Api, campaign: &str, as_json: bool) -> Result<(), Failure> {
