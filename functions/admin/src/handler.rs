@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
+    add_lead, campaign_api, do_not_call, do_not_call_list, forget, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
     rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
 };
 
@@ -158,7 +158,18 @@ impl Handler {
                 _ => Err(not_found(method, path)),
             };
         }
+        if let Some(rest) = path.strip_prefix(["api", "do-not-call"].as_slice()) {
+            return match (method, rest) {
+                ("POST", []) => do_not_call::add(caller.may(Permission::MarkDoNotCall)?).await,
+                ("POST", ["check"]) => do_not_call::check(caller.may(View)?).await,
+                ("POST", ["remove"]) => do_not_call::remove(caller.may(Permission::RemoveDoNotCall)?).await,
+                ("POST", ["import"]) => do_not_call_list::import(caller.may(Permission::ListDoNotCall)?).await,
+                ("GET", []) => do_not_call_list::list(caller.may(Permission::ListDoNotCall)?).await,
+                _ => Err(not_found(method, path)),
+            };
+        }
         match (method, path) {
+            ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,

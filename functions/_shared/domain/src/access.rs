@@ -33,8 +33,16 @@ pub enum Permission {
     ManageCampaigns,
     /// Draft, check, replay, publish and roll back rules; cancel jobs.
     ManageRules,
+    /// Mark a phone as do-not-call.
+    MarkDoNotCall,
+    /// Import and export do-not-call marks.
+    ListDoNotCall,
     /// Say whether rules need a second person's approval.
     GovernRules,
+    /// Take a do-not-call mark away.
+    RemoveDoNotCall,
+    /// Delete what is known about a person.
+    ForgetPerson,
     /// Start and stop the queue.
     OperateQueue,
 }
@@ -63,9 +71,12 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
-            Permission::View | Permission::ChangeLead => Self::Agent,
-            Permission::AddLead | Permission::ManageCampaigns | Permission::ManageRules => Self::Admin,
-            Permission::GovernRules => Self::Owner,
+            Permission::View | Permission::ChangeLead | Permission::MarkDoNotCall => Self::Agent,
+            Permission::AddLead
+            | Permission::ManageCampaigns
+            | Permission::ManageRules
+            | Permission::ListDoNotCall => Self::Admin,
+            Permission::GovernRules | Permission::RemoveDoNotCall | Permission::ForgetPerson => Self::Owner,
             Permission::OperateQueue => Self::SystemAdmin,
         };
         self >= least
@@ -98,23 +109,28 @@ mod tests {
     #[test]
     fn the_table_of_who_may_do_what() {
         use Permission::{
-            AddLead, ChangeLead, GovernRules, ManageCampaigns, ManageRules, OperateQueue, PostWebhook, View,
+            AddLead, ChangeLead, ForgetPerson, GovernRules, ListDoNotCall, ManageCampaigns, ManageRules, MarkDoNotCall,
+            OperateQueue, PostWebhook, RemoveDoNotCall, View,
         };
         let all = [
             PostWebhook,
             View,
             ChangeLead,
+            MarkDoNotCall,
             AddLead,
             ManageCampaigns,
             ManageRules,
+            ListDoNotCall,
             GovernRules,
+            RemoveDoNotCall,
+            ForgetPerson,
             OperateQueue,
         ];
         let table = [
             (Role::Webhook, &all[..1]),
-            (Role::Agent, &all[1..3]),
-            (Role::Admin, &all[1..6]),
-            (Role::Owner, &all[1..7]),
+            (Role::Agent, &all[1..4]),
+            (Role::Admin, &all[1..8]),
+            (Role::Owner, &all[1..11]),
             (Role::SystemAdmin, &all[1..]),
         ];
         for (role, allowed) in table {

@@ -7,6 +7,7 @@
 mod access;
 mod attempt;
 mod campaign;
+mod do_not_call;
 mod event;
 mod explicit_stop;
 mod gate;
@@ -29,11 +30,12 @@ pub use campaign::{
     CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX,
     Voice,
 };
+pub use do_not_call::{HONOUR_WITHIN_BUSINESS_DAYS, Proof, ProofOf, ProofSource, Statement, honour_by};
 pub use event::{
     CallEvent, Direction, EventKind, Facts, FailureClass, Leg, MAX_TRANSCRIPT_LINES, OurMetadata, Side, TranscriptLine,
     Transfer,
 };
-pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop};
+pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop, may_hold_a_stop};
 pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate};
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
