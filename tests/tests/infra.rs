@@ -446,12 +446,20 @@ fn a_do_not_call_that_is_late_or_was_not_honoured_raises_an_alarm() {
             );
             assert_eq!(alarm["Dimensions"][0]["Name"], "function", "as the metrics are written");
         })
-        .map(|alarm| (text(&alarm["MetricName"]).to_owned(), text(&alarm["Dimensions"][0]["Value"]).to_owned()))
+        .map(|alarm| {
+            (
+                text(&alarm["MetricName"]).to_owned(),
+                text(&alarm["Dimensions"][0]["Value"]).to_owned(),
+            )
+        })
         .collect();
     let expected = [
         ("dnc.honoured_late", "admin"),
         ("dnc.honoured_late", "outcomes"),
         ("dnc.not_honoured", "outcomes"),
     ];
-    assert_eq!(alarms, expected.map(|(metric, of)| (metric.to_owned(), of.to_owned())).into());
+    assert_eq!(
+        alarms,
+        expected.map(|(metric, of)| (metric.to_owned(), of.to_owned())).into()
+    );
 }

@@ -121,6 +121,7 @@ impl Api {
                 ),
                 "is it running? `redial local` starts one; else give --url or REDIAL_URL",
             )
+            .that_may_pass()
         };
         let answer = request.send().await.map_err(unreached)?;
         let status = answer.status();
@@ -141,8 +142,11 @@ fn refused(status: StatusCode, body: &Value) -> Failure {
         what.push_str("\n  ");
         what.push_str(&line);
     }
-    Failure::new(
-        what,
-        text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned()),
-    )
+    let hint = text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned());
+    let failure = Failure::new(what, hint);
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        failure.that_may_pass()
+    } else {
+        failure
+    }
 }

@@ -10,6 +10,8 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     /// What to do.
     pub(crate) hint: String,
+    /// Whether it may pass by itself.
+    pub(crate) passes: bool,
 }
 
 impl Failure {
@@ -17,7 +19,13 @@ impl Failure {
         Self {
             what: what.into(),
             hint: hint.into(),
+            passes: false,
         }
+    }
+
+    /// The same, and it may pass by itself.
+    pub(crate) fn that_may_pass(self) -> Self {
+        Self { passes: true, ..self }
     }
 }
 

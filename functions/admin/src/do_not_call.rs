@@ -107,7 +107,9 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
         note: text("note", body.note)?,
         ..Statement::entered(source, &caller.actor.name, now)
     };
-    let marked = mark(app, &phone, &statement).await.map_err(|error| unavailable(&error))?;
+    let marked = mark(app, &phone, &statement)
+        .await
+        .map_err(|error| unavailable(&error))?;
     tracing::info!(
         proof.id = %marked.proof.id,
         proof.source = marked.proof.source.as_str(),
@@ -227,7 +229,11 @@ pub(crate) async fn remove(caller: &Caller<'_>) -> Result<Answer, Problem> {
         }
         app.metrics.count("dnc.removed");
         tracing::warn!(proof.id = %record.id, actor = %caller.actor.name, "do-not-call removed");
-        let leads = app.table.leads_of(&phone, now).await.map_err(|error| unavailable(&error))?;
+        let leads = app
+            .table
+            .leads_of(&phone, now)
+            .await
+            .map_err(|error| unavailable(&error))?;
         return Ok(Answer::json(
             200,
             &json!({

@@ -83,9 +83,14 @@ async fn entomb(caller: &Caller<'_>, phone: &Phone, reason: String) -> Result<()
             continue;
         }
         let proofs = app.table.proofs(phone).await.map_err(failed)?;
-        let first = proofs.into_iter().find(|proof| Some(&proof.id) == ledger.dnc_ref.as_ref());
+        let first = proofs
+            .into_iter()
+            .find(|proof| Some(&proof.id) == ledger.dnc_ref.as_ref());
         let first = first.unwrap_or_else(|| unproved(caller, &ledger));
-        let begun = app.table.begin_forgetting(phone, &ledger, &first, app.clock.now()).await;
+        let begun = app
+            .table
+            .begin_forgetting(phone, &ledger, &first, app.clock.now())
+            .await;
         if begun.map_err(failed)? {
             app.metrics.count("dnc.forgotten");
             tracing::warn!(actor = %caller.actor.name, "a person is forgotten");

@@ -15,8 +15,9 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, do_not_call, do_not_call_list, forget, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
+    add_lead, campaign_api, do_not_call, do_not_call_list, forget, jobs_api, queue_config, queue_lead, queue_records,
+    queue_status, queue_switches, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
+    rules_show, show_lead,
 };
 
 /// The function.

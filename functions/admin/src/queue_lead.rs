@@ -121,7 +121,10 @@ impl Wish {
             return Ok(());
         }
         let (now, hint) = match (self, lead.state) {
-            (Self::Resume, state) => (state, "only a paused or parked lead can be resumed, or one that a do-not-call closed"),
+            (Self::Resume, state) => (
+                state,
+                "only a paused or parked lead can be resumed, or one that a do-not-call closed",
+            ),
             (_, state) => (state, "only a lead that waits for a call can be paused"),
         };
         Err(Problem::new(

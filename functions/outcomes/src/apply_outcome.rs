@@ -20,8 +20,7 @@ use redial_aws::messages::{self, CallMessage, MessageError, Report};
 use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::TableError;
 use redial_domain::{
-    AttemptEnd, AttemptId, CallEvent, CampaignId, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region,
-    Transfer,
+    AttemptEnd, AttemptId, CallEvent, CampaignId, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region, Transfer,
 };
 use redial_rules::consequences::{Case, Decided};
 use redial_telephony::bland::{AskError, BlandClient};
@@ -194,8 +193,14 @@ impl Applier {
             Ok(()) => Ok(Applied::LeadTaken),
             Err(error @ (IntakeError::NoCampaign(_) | IntakeError::NotTaken { .. })) => {
                 // A do-not-call among its fields was marked before.
-                self.keep(KeptWhy::Unmatched, "convoso", &error.to_string(), body.as_bytes(), false)
-                    .await
+                self.keep(
+                    KeptWhy::Unmatched,
+                    "convoso",
+                    &error.to_string(),
+                    body.as_bytes(),
+                    false,
+                )
+                .await
             }
             Err(error) => Err(error.into()),
         }

@@ -199,7 +199,11 @@ impl Table {
             LedgerFence::Seen if finish.ledger.seq == 0 => ledger.when("attribute_not_exists(#pk)"),
             LedgerFence::Seen => ledger.value(":seen", finish.ledger.seq).when("#seq = :seen"),
         };
-        let proof = finish.effects.do_not_call.as_ref().map(|said| proof_of(said, finish.ledger));
+        let proof = finish
+            .effects
+            .do_not_call
+            .as_ref()
+            .map(|said| proof_of(said, finish.ledger));
         ledger = affect(finish.effects, ledger, finish.phone, proof.as_ref(), &attempt.id);
         ledger = stop_subject(ledger, finish.ledger, finish.effects);
         let mut changes = vec![attempt_change(finish), ledger];
@@ -263,7 +267,11 @@ impl Table {
                 .value(":one", 1)
                 .value(":seen", finish.ledger.seq)
                 .when("#seq = :seen");
-            let proof = finish.effects.do_not_call.as_ref().map(|said| proof_of(said, finish.ledger));
+            let proof = finish
+                .effects
+                .do_not_call
+                .as_ref()
+                .map(|said| proof_of(said, finish.ledger));
             let ledger = affect(finish.effects, ledger, finish.phone, proof.as_ref(), &attempt.id);
             changes.push(stop_subject(ledger, finish.ledger, finish.effects));
             if let Some(proof) = &proof {

@@ -209,11 +209,7 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn marks_of(
-        &self,
-        phones: &[Phone],
-        statement: &Statement,
-    ) -> Result<Vec<(Ledger, bool)>, TableError> {
+    pub async fn marks_of(&self, phones: &[Phone], statement: &Statement) -> Result<Vec<(Ledger, bool)>, TableError> {
         let wanted: Vec<Key> = phones.iter().map(keys::ledger).collect();
         let mut ledgers: HashMap<Key, Ledger> = HashMap::with_capacity(phones.len());
         for item in self.batch_get(&wanted, true).await? {
@@ -256,7 +252,10 @@ impl Table {
             consistent: true,
             ..Query::table(&partition, i32::try_from(PROOFS_SHOWN_MAX).unwrap_or(i32::MAX))
         }
-        .range("begins_with(#range, :proofs)", vec![(":proofs", keys::PROOFS.to_owned())]);
+        .range(
+            "begins_with(#range, :proofs)",
+            vec![(":proofs", keys::PROOFS.to_owned())],
+        );
         let items = self.query(&query, None).await?.items;
         let mut proofs: Vec<Proof> = items.into_iter().map(read).collect::<Result<_, _>>()?;
         proofs.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -359,12 +358,10 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn list_marks(
-        &self,
-        from: &str,
-        limit: usize,
-    ) -> Result<(Vec<ListedMark>, Option<String>), TableError> {
-        let each = i32::try_from(limit / keys::MARK_SHARDS as usize).unwrap_or(i32::MAX).max(1);
+    pub async fn list_marks(&self, from: &str, limit: usize) -> Result<(Vec<ListedMark>, Option<String>), TableError> {
+        let each = i32::try_from(limit / keys::MARK_SHARDS as usize)
+            .unwrap_or(i32::MAX)
+            .max(1);
         let shards = (0..keys::MARK_SHARDS).map(|shard| self.marks_of_shard(shard, from, each));
         let shards = try_join_all(shards).await?;
         // What is behind the end of a shard that has more may not be all: it waits for the next page.
@@ -410,7 +407,10 @@ impl Table {
     /// The marks as they are now; what was taken away since is left out.
     async fn listed(&self, places: Vec<(String, Key)>) -> Result<Vec<ListedMark>, TableError> {
         let by_key = |items: Vec<Item>| -> HashMap<Key, Item> {
-            items.into_iter().filter_map(|item| Some((Key::of(&item)?, item))).collect()
+            items
+                .into_iter()
+                .filter_map(|item| Some((Key::of(&item)?, item)))
+                .collect()
         };
         let wanted: Vec<Key> = places.iter().map(|(_, key)| key.clone()).collect();
         let mut ledgers = by_key(self.batch_get(&wanted, true).await?);
@@ -463,7 +463,10 @@ mod tests {
         let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let phone = Phone::parse("+12125550142", Region::US).unwrap();
         let (list, place) = keys::mark_place(&phone, at, "01A");
-        assert_eq!((list.starts_with("#dnc#"), place.as_str()), (true, "2027-01-15T08:00:00Z#01A"));
+        assert_eq!(
+            (list.starts_with("#dnc#"), place.as_str()),
+            (true, "2027-01-15T08:00:00Z#01A")
+        );
         assert!(!list.contains("555") && !place.contains("555"));
     }
 }

@@ -385,7 +385,12 @@ impl Table {
                     .await
                     .map_err(failed)?;
                 Meter::add(&self.meter.write, answer.consumed_capacity());
-                left = answer.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
+                left = answer
+                    .unprocessed_items
+                    .unwrap_or_default()
+                    .into_values()
+                    .flatten()
+                    .collect();
                 if left.is_empty() {
                     break;
                 }

@@ -72,10 +72,9 @@ impl Role {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
             Permission::View | Permission::ChangeLead | Permission::MarkDoNotCall => Self::Agent,
-            Permission::AddLead
-            | Permission::ManageCampaigns
-            | Permission::ManageRules
-            | Permission::ListDoNotCall => Self::Admin,
+            Permission::AddLead | Permission::ManageCampaigns | Permission::ManageRules | Permission::ListDoNotCall => {
+                Self::Admin
+            }
             Permission::GovernRules | Permission::RemoveDoNotCall | Permission::ForgetPerson => Self::Owner,
             Permission::OperateQueue => Self::SystemAdmin,
         };

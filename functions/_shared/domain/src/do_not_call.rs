@@ -296,10 +296,7 @@ mod tests {
             ..first.clone()
         };
         assert_ne!(first.sameness(), other_words.sameness());
-        let entered = Statement {
-            attempt: None,
-            ..first
-        };
+        let entered = Statement { attempt: None, ..first };
         let on_another_day = Statement {
             said_at: Some(at("2026-11-20T16:59:00Z")),
             ..entered.clone()
