@@ -81,7 +81,7 @@ pub(crate) struct Deployed {
 
 /// How a message of this build begins, and how that of a newer one does.
 const OUR_VERSION: &str = r#"{"v":1,"#;
-const NEWER_VERSION: &str = r#"{"v":2,"since_2":true,"#;
+const NEWER_VERSION: &str = r#"{"v":3,"since_3":true,"#;
 
 /// How a world ended.
 #[derive(Debug)]

@@ -23,7 +23,8 @@ use template::{Template, events_of_type, list, rights, root, text};
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
 /// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day` and `queue`; admin reads all but writes
 /// none. Reconcile sends jobs whose message was
-/// lost.
+/// lost. Admin deletes, in batches, what is known about a person who is to be forgotten, and asks outcomes over the calls
+/// queue to end a call to a phone that was marked.
 const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
     (
         "webhook",
@@ -101,11 +102,13 @@ const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
         "admin",
         &[
             ("Table", "dynamodb:BatchGetItem"),
+            ("Table", "dynamodb:BatchWriteItem"),
             ("Table", "dynamodb:GetItem"),
             ("Table", "dynamodb:PutItem"),
             ("Table", "dynamodb:Query"),
             ("Table", "dynamodb:UpdateItem"),
             ("Table/index", "dynamodb:Query"),
+            ("CallsQueue", "sqs:SendMessage"),
             ("DialQueue", "sqs:SendMessage"),
             ("TickQueue", "sqs:SendMessage"),
             ("JobsQueue", "sqs:SendMessage"),
@@ -427,4 +430,37 @@ fn a_message_in_a_dead_letter_queue_raises_an_alarm() {
             "{name}"
         );
     }
+}
+
+/// A wish not to be called that waits for people must not wait unseen.
+#[test]
+fn a_do_not_call_that_is_late_or_was_not_honoured_raises_an_alarm() {
+    let alarms: BTreeSet<(String, String)> = Template::read()
+        .of_type("AWS::CloudWatch::Alarm")
+        .values()
+        .map(|alarm| &alarm["Properties"])
+        .filter(|alarm| alarm["Namespace"] == "Redial")
+        .inspect(|alarm| {
+            assert_eq!(
+                (&alarm["Threshold"], &alarm["ComparisonOperator"]),
+                (&json!(1), &json!("GreaterThanOrEqualToThreshold"))
+            );
+            assert_eq!(alarm["Dimensions"][0]["Name"], "function", "as the metrics are written");
+        })
+        .map(|alarm| {
+            (
+                text(&alarm["MetricName"]).to_owned(),
+                text(&alarm["Dimensions"][0]["Value"]).to_owned(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("dnc.honoured_late", "admin"),
+        ("dnc.honoured_late", "outcomes"),
+        ("dnc.not_honoured", "outcomes"),
+    ];
+    assert_eq!(
+        alarms,
+        expected.map(|(metric, of)| (metric.to_owned(), of.to_owned())).into()
+    );
 }

@@ -58,7 +58,7 @@ const PAYLOAD_KEYS: [&str; 12] = [
 /// Where all of them may be said.
 const KNOWS_PROVIDERS: [&str; 2] = ["functions/_shared/telephony/", "functions/_local/"];
 /// Where a provider is chosen, and may be named. Payload keys may not even stand here.
-const CHOOSES_PROVIDER: [(&str, &str); 11] = [
+const CHOOSES_PROVIDER: [(&str, &str); 12] = [
     (
         "functions/_cli/src/keys_create.rs",
         "names the CRM for whose webhooks a key may be",
@@ -78,6 +78,10 @@ const CHOOSES_PROVIDER: [(&str, &str); 11] = [
     (
         "functions/outcomes/src/apply_outcome.rs",
         "hands a payload to its provider's parser",
+    ),
+    (
+        "functions/outcomes/src/end_call.rs",
+        "ends a call with the one client there is",
     ),
     (
         "functions/outcomes/src/find_call.rs",

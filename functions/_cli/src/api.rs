@@ -125,6 +125,7 @@ impl Api {
                 ),
                 "is it running? `redial local` starts one; else give --url or REDIAL_URL",
             )
+            .that_may_pass()
         };
         let answer = request.send().await.map_err(unreached)?;
         let status = answer.status();
@@ -145,11 +146,14 @@ fn refused(status: StatusCode, body: &Value) -> Failure {
         what.push_str("\n  ");
         what.push_str(&line);
     }
-    Failure {
+    let hint = text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned());
+    let failure = Failure {
         code: text("code"),
-        ..Failure::new(
-            what,
-            text("hint").unwrap_or_else(|| "is this the address of Redial's API?".to_owned()),
-        )
+        ..Failure::new(what, hint)
+    };
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        failure.that_may_pass()
+    } else {
+        failure
     }
 }

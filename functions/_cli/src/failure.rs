@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     pub(crate) hint: String,
     /// The API's code of it, if it was the API that refused.
     pub(crate) code: Option<String>,
+    /// Whether it may pass by itself.
+    pub(crate) passes: bool,
 }
 
 impl Failure {
@@ -20,7 +22,13 @@ impl Failure {
             what: what.into(),
             hint: hint.into(),
             code: None,
+            passes: false,
         }
+    }
+
+    /// The same, and it may pass by itself.
+    pub(crate) fn that_may_pass(self) -> Self {
+        Self { passes: true, ..self }
     }
 }
 

@@ -4,8 +4,12 @@
 #![recursion_limit = "256"]
 
 mod api;
+mod dnc;
+mod dnc_export;
+mod dnc_import;
 mod explain;
 mod failure;
+mod forget;
 mod jobs;
 mod keys;
 mod keys_create;
@@ -43,6 +47,8 @@ enum Command {
     Explain(explain::Explain),
     Evidence(explain::Evidence),
     Law(law::LawArguments),
+    Dnc(dnc::Dnc),
+    Forget(forget::Forget),
 }
 
 #[tokio::main]
@@ -57,6 +63,8 @@ async fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain).await,
         Command::Evidence(evidence) => explain::export(evidence).await,
         Command::Law(law) => law::run(law).await,
+        Command::Dnc(dnc) => dnc::run(dnc).await,
+        Command::Forget(forget) => forget::run(forget).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,9 +94,14 @@ mod tests {
         ];
         let mut commands = 0;
         for line in documents.iter().flat_map(|text| text.lines()).map(str::trim) {
-            if !line.starts_with("redial rules ") && !line.starts_with("redial jobs ") {
+            if !["rules", "jobs", "dnc", "forget"]
+                .iter()
+                .any(|of| line.starts_with(&format!("redial {of} ")))
+            {
                 continue;
             }
+            // What comes behind is the shell's.
+            let line = line.split(" > ").next().unwrap_or_default();
             commands += 1;
             let mut words: Vec<String> = vec![String::new()];
             let mut quoted = false;
@@ -124,6 +137,13 @@ mod tests {
             "redial rules show x --version 3",
             "redial rules draft --drop x",
             "redial rules rollback x --note why",
+            "redial dnc add",
+            "redial dnc remove +12125550142",
+            "redial dnc add +12125550142 --region MARS",
+            "redial dnc add +12125550142 --said-at yesterday",
+            "redial dnc import",
+            "redial dnc import list.csv --source rumour",
+            "redial forget +12125550142",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

@@ -15,9 +15,9 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, evidence, explain_campaign, explain_lead, jobs_api, law_api, lead_consent, queue_config,
-    queue_lead, queue_records, queue_status, queue_switches, rules_again, rules_approval, rules_draft, rules_publish,
-    rules_replay, rules_return, rules_show, show_lead,
+    add_lead, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign, explain_lead, forget, jobs_api,
+    law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches, rules_again,
+    rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
 };
 
 /// The function.
@@ -172,6 +172,16 @@ impl Handler {
                 _ => Err(not_found(method, path)),
             };
         }
+        if let Some(rest) = path.strip_prefix(["api", "do-not-call"].as_slice()) {
+            return match (method, rest) {
+                ("POST", []) => do_not_call::add(caller.may(Permission::MarkDoNotCall)?).await,
+                ("POST", ["check"]) => do_not_call::check(caller.may(View)?).await,
+                ("POST", ["remove"]) => do_not_call::remove(caller.may(Permission::RemoveDoNotCall)?).await,
+                ("POST", ["import"]) => do_not_call_list::import(caller.may(Permission::ListDoNotCall)?).await,
+                ("GET", []) => do_not_call_list::list(caller.may(Permission::ListDoNotCall)?).await,
+                _ => Err(not_found(method, path)),
+            };
+        }
         match (method, path) {
             ("POST", ["api", "explain"]) => explain_lead::of_phone(caller.may(View)?).await,
             ("GET", ["api", "leads", id, "explain"]) => explain_lead::show(caller.may(View)?, id).await,
@@ -180,6 +190,7 @@ impl Handler {
             ("DELETE", ["api", "leads", id, "consent"]) => lead_consent::take_back(caller.may(ChangeLead)?, id).await,
             ("GET", ["campaigns", id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
             ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
+            ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,

@@ -14,6 +14,9 @@ use crate::still_placing::wait_for_phones;
 /// Rounds against outcomes that change the lead at the same time.
 const ROUNDS_MAX: usize = 6;
 
+/// The reason of a lead that the gate closed for its phone's mark.
+const DO_NOT_CALL: &str = "do_not_call";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wish {
     Pause,
@@ -107,14 +110,21 @@ impl Wish {
     fn check(self, lead: &Lead) -> Result<(), Problem> {
         let fits = match self {
             Self::Pause => lead.state.waits() || lead.state == LeadState::Parked,
-            Self::Resume => matches!(lead.state, LeadState::Paused | LeadState::Parked),
+            // What only a do-not-call closed goes on when an owner took the mark away; until then the gate refuses it.
+            Self::Resume => {
+                matches!(lead.state, LeadState::Paused | LeadState::Parked)
+                    || (lead.state == LeadState::Completed && lead.reason.as_deref() == Some(DO_NOT_CALL))
+            }
             Self::Remove => true,
         };
         if fits {
             return Ok(());
         }
         let (now, hint) = match (self, lead.state) {
-            (Self::Resume, state) => (state, "only a paused or parked lead can be resumed"),
+            (Self::Resume, state) => (
+                state,
+                "only a paused or parked lead can be resumed, or one that a do-not-call closed",
+            ),
             (_, state) => (state, "only a lead that waits for a call can be paused"),
         };
         Err(Problem::new(

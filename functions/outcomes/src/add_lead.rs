@@ -1,16 +1,19 @@
 //! A CRM's new lead, from its webhook to the queue.
 
 use redial_aws::App;
+use redial_aws::do_not_call::mark;
 use redial_aws::intake::{Intake, IntakeError, take_in};
-use redial_domain::{Actor, CampaignId, Profile, Role, find_explicit_stop};
+use redial_domain::{Actor, CampaignId, Profile, ProofSource, Role, Statement, find_explicit_stop};
 use redial_telephony::NewLead;
 
 /// Takes a lead in, in the name of the CRM. A lead that comes with a do-not-call status marks the phone first.
 pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lead: NewLead) -> Result<(), IntakeError> {
     if find_explicit_stop(lead.status_word.as_deref(), &[]).is_some() {
-        app.table
-            .mark_do_not_call(&lead.phone, app.clock.now(), &format!("{source}:status"))
-            .await?;
+        let statement = Statement {
+            words: lead.status_word.clone(),
+            ..Statement::entered(ProofSource::Crm, source, app.clock.now())
+        };
+        mark(app, &lead.phone, &statement).await?;
     }
     let intake = Intake {
         phone: lead.phone,

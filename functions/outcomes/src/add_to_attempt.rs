@@ -151,7 +151,7 @@ fn learn(case: &Case<'_>, rules: Option<&RuleSet>, before: &Attempt, lead: Optio
             changed: false,
         },
         effects: LedgerEffects {
-            dnc_at: facts.stop.is_some().then_some(case.now),
+            do_not_call: facts.stop.as_ref().and_then(|_| case.statement()),
             ..LedgerEffects::default()
         },
         lead: None,

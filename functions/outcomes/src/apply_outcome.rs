@@ -20,8 +20,7 @@ use redial_aws::messages::{self, CallMessage, MessageError, Report};
 use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::TableError;
 use redial_domain::{
-    AttemptEnd, AttemptId, CallEvent, CampaignId, Direction, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region,
-    Transfer,
+    AttemptEnd, AttemptId, CallEvent, CampaignId, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region, Transfer,
 };
 use redial_rules::consequences::{Case, Decided};
 use redial_telephony::bland::{AskError, BlandClient};
@@ -55,6 +54,10 @@ pub(crate) enum Applied {
     Ignored,
     /// It was a new lead.
     LeadTaken,
+    /// A call to a marked phone was ended, or had ended.
+    CallEnded,
+    /// It is about a person who is forgotten.
+    Forgotten,
 }
 
 impl Applied {
@@ -68,6 +71,8 @@ impl Applied {
             Self::Unreadable => "outcome.unreadable",
             Self::Ignored => "outcome.ignored",
             Self::LeadTaken => "outcome.lead_taken",
+            Self::CallEnded => "outcome.call_ended",
+            Self::Forgotten => "outcome.forgotten",
         }
     }
 }
@@ -89,13 +94,15 @@ pub(crate) enum ApplyError {
     Intake(#[from] IntakeError),
     #[error("failed to write one phone's items: others kept writing them")]
     Contended,
+    #[error("failed to end a call to a phone on do-not-call: nobody knows the provider's name for it yet")]
+    CallIdUnknown,
 }
 
 /// Applies reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Applier {
     pub(crate) app: App,
-    bland: Option<BlandClient>,
+    pub(crate) bland: Option<BlandClient>,
 }
 
 /// A report with what belongs to it.
@@ -122,7 +129,7 @@ impl Applier {
     pub(crate) async fn apply_message(&self, body: &str, redelivered: bool) -> Result<Applied, ApplyError> {
         let message: CallMessage = match messages::read(body) {
             Err(MessageError::Shape(why)) => {
-                return self.keep(KeptWhy::Unreadable, "none", &why, body.as_bytes()).await;
+                return self.unreadable("none", &why, body).await;
             }
             read => read?,
         };
@@ -146,11 +153,9 @@ impl Applier {
                     )
                     .await
                 }
-                Err(error) => {
-                    self.keep(KeptWhy::Unreadable, provider, &error.to_string(), body.as_bytes())
-                        .await
-                }
+                Err(error) => self.unreadable(provider, &error.to_string(), body).await,
             },
+            Report::EndCall { phone, attempt } => self.end_call(phone, attempt, received_at).await,
             Report::Found { event, .. } => {
                 self.apply(
                     Delivery {
@@ -181,16 +186,21 @@ impl Applier {
         let lead = match convoso::parse_new_lead(content_type, body.as_bytes(), region) {
             Ok(lead) => lead,
             Err(error) => {
-                return self
-                    .keep(KeptWhy::Unreadable, "convoso", &error.to_string(), body.as_bytes())
-                    .await;
+                return self.unreadable("convoso", &error.to_string(), body).await;
             }
         };
         match add_lead(&self.app, "convoso", &campaign, lead).await {
             Ok(()) => Ok(Applied::LeadTaken),
             Err(error @ (IntakeError::NoCampaign(_) | IntakeError::NotTaken { .. })) => {
-                self.keep(KeptWhy::Unmatched, "convoso", &error.to_string(), body.as_bytes())
-                    .await
+                // A do-not-call among its fields was marked before.
+                self.keep(
+                    KeptWhy::Unmatched,
+                    "convoso",
+                    &error.to_string(),
+                    body.as_bytes(),
+                    false,
+                )
+                .await
             }
             Err(error) => Err(error.into()),
         }
@@ -215,6 +225,10 @@ impl Applier {
                 tokio::time::sleep(self.app.ids.jitter(ROUND_PAUSE * n)).await;
             }
             let ledger = self.app.table.ledger(&phone).await?;
+            if ledger.forgotten_at.is_some() && ledger.inflight.is_none() {
+                // What was deleted must not come back with a late report. The mark stands; its stop is known.
+                return Ok(Applied::Forgotten);
+            }
             let call = find_call(&self.app, self.bland.as_ref(), &delivery.event, &phone, &ledger).await?;
             let round = Round {
                 delivery: &delivery,
@@ -253,33 +267,6 @@ impl Applier {
             event.facts.transfer = Transfer::Connected;
         }
         Ok(event.phone.is_some())
-    }
-
-    /// A stop holds even for a call that is parked, unmatched or late, so it is written before anything else. A call to
-    /// the same phone that is on the way is ended.
-    async fn stop_first(&self, phone: &Phone, event: &CallEvent) -> Result<(), ApplyError> {
-        let proof = event
-            .ours
-            .attempt
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| event.call_id.as_ref().map(ToString::to_string));
-        let ledger = self
-            .app
-            .table
-            .mark_do_not_call(phone, self.app.clock.now(), proof.as_deref().unwrap_or("unknown call"))
-            .await?;
-        self.app.metrics.count("outcome.explicit_stop");
-        if let (Some(inflight), Some(bland)) = (&ledger.inflight, &self.bland)
-            && let Some(call_id) = &inflight.call_id
-            && Some(call_id) != event.call_id.as_ref()
-        {
-            // Best effort: the mark stands, and a call that cannot be ended is the last one.
-            if let Err(error) = bland.stop(call_id).await {
-                tracing::warn!(attempt.id = %inflight.id, "call after a do-not-call not ended: {error}");
-            }
-        }
-        Ok(())
     }
 
     /// The end of the call that the phone's line is taken for.
@@ -445,30 +432,5 @@ impl Applier {
             tell(&self.app, &attempt.id, &news).await?;
         }
         Ok(Some(if parked { Applied::Parked } else { Applied::Finished }))
-    }
-
-    /// Keeps a report that is about no call of ours.
-    pub(crate) async fn unmatched(&self, delivery: &Delivery<'_>) -> Result<Applied, ApplyError> {
-        // An inbound call of a stranger, or a call that another system placed through the same account.
-        let what = match delivery.event.direction {
-            Direction::Inbound => "inbound call of an unknown phone",
-            Direction::Outbound => "no attempt fits",
-        };
-        self.keep(KeptWhy::Unmatched, &delivery.event.provider, what, delivery.raw)
-            .await
-    }
-
-    async fn keep(&self, why: KeptWhy, provider: &str, detail: &str, payload: &[u8]) -> Result<Applied, ApplyError> {
-        let now = self.app.clock.now();
-        self.app
-            .table
-            .keep(&self.app.ids.record(now), why, provider, detail, payload, now)
-            .await?;
-        tracing::warn!(webhook.provider = provider, "kept for people: {detail}");
-        Ok(if why == KeptWhy::Unreadable {
-            Applied::Unreadable
-        } else {
-            Applied::Unmatched
-        })
     }
 }

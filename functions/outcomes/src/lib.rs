@@ -4,7 +4,9 @@ mod add_lead;
 mod add_to_attempt;
 mod apply_outcome;
 mod effects;
+mod end_call;
 mod find_call;
 mod handler;
+mod keep;
 
 pub use handler::Handler;

@@ -1,11 +1,14 @@
 //! Finished attempts: one transaction over three items of one phone, or an enrichment of what is there.
 
 use chrono::{DateTime, Utc};
-use redial_domain::{Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone};
+use redial_domain::{
+    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone, Proof,
+};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use crate::do_not_call::{marking, proof_change, proof_of};
 use crate::keys;
 use crate::layout::EXPIRES_AT;
 use crate::leads::{Activity, expiry, lead_update};
@@ -196,11 +199,19 @@ impl Table {
             LedgerFence::Seen if finish.ledger.seq == 0 => ledger.when("attribute_not_exists(#pk)"),
             LedgerFence::Seen => ledger.value(":seen", finish.ledger.seq).when("#seq = :seen"),
         };
-        ledger = affect(finish.effects, ledger, attempt.id.as_str());
+        let proof = finish
+            .effects
+            .do_not_call
+            .as_ref()
+            .map(|said| proof_of(said, finish.ledger));
+        ledger = affect(finish.effects, ledger, finish.phone, proof.as_ref(), &attempt.id);
         ledger = stop_subject(ledger, finish.ledger, finish.effects);
         let mut changes = vec![attempt_change(finish), ledger];
         if let Some((lead, seen)) = finish.lead {
             changes.push(lead_update(lead, seen, expiry(lead, finish.retention_days))?);
+        }
+        if let Some(proof) = &proof {
+            changes.push(proof_change(finish.phone, proof)?);
         }
         match self.transact(changes).await {
             Ok(()) => Ok(Committed::Done),
@@ -256,8 +267,16 @@ impl Table {
                 .value(":one", 1)
                 .value(":seen", finish.ledger.seq)
                 .when("#seq = :seen");
-            let ledger = affect(finish.effects, ledger, attempt.id.as_str());
+            let proof = finish
+                .effects
+                .do_not_call
+                .as_ref()
+                .map(|said| proof_of(said, finish.ledger));
+            let ledger = affect(finish.effects, ledger, finish.phone, proof.as_ref(), &attempt.id);
             changes.push(stop_subject(ledger, finish.ledger, finish.effects));
+            if let Some(proof) = &proof {
+                changes.push(proof_change(finish.phone, proof)?);
+            }
         }
         if let Some((lead, seen)) = lead {
             changes.push(lead_update(lead, seen, expiry(lead, finish.retention_days))?);
@@ -313,14 +332,18 @@ impl Table {
             .value(":one", 1)
             .value(":seen", ledger.seq)
             .when("#seq = :seen AND attribute_not_exists(#inflight)");
-        let change = affect(effects, change, attempt.id.as_str());
-        let changes = vec![
+        let proof = effects.do_not_call.as_ref().map(|said| proof_of(said, ledger));
+        let change = affect(effects, change, phone, proof.as_ref(), &attempt.id);
+        let mut changes = vec![
             update,
             stop_subject(change, ledger, effects),
             lead_update(lead, *seen, expiry(lead, *retention_days))?,
             also.clone(),
             Change::put(keys::activity(phone, &activity.id), activity),
         ];
+        if let Some(proof) = &proof {
+            changes.push(proof_change(phone, proof)?);
+        }
         match self.transact(changes).await {
             Ok(()) => Ok(Committed::Done),
             Err(error) if error.is_conflict() || (0..4).any(|n| error.condition_at(n)) => Ok(Committed::Stale),
@@ -353,17 +376,20 @@ impl Table {
     }
 }
 
-fn affect(effects: &LedgerEffects, mut change: Change, proof: &str) -> Change {
+fn affect(
+    effects: &LedgerEffects,
+    mut change: Change,
+    phone: &Phone,
+    proof: Option<&Proof>,
+    attempt: &AttemptId,
+) -> Change {
     if let Some(until) = effects.hold_until {
         change = change
             .and("SET #hold_until = :hold")
             .value(":hold", until.timestamp_millis());
     }
-    if let Some(at) = effects.dnc_at {
-        change = change
-            .and("SET #dnc_at = if_not_exists(#dnc_at, :dnc), #dnc_ref = if_not_exists(#dnc_ref, :proof)")
-            .value(":dnc", at.timestamp_millis())
-            .value(":proof", proof);
+    if let Some(proof) = proof {
+        change = marking(change, phone, proof, attempt.as_str());
     }
     if let Some(at) = effects.bad_at {
         change = change

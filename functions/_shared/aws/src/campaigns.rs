@@ -117,6 +117,15 @@ impl Table {
         }
     }
 
+    /// Keeps what somebody did to everything (`all`), or to a campaign.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn put_system_activity(&self, of: &str, activity: &Activity) -> Result<(), TableError> {
+        let change = Change::put(keys::system_activity(of, &activity.id), activity);
+        self.write(change).await.map(|_| ())
+    }
+
     /// The newest activities of a campaign, or of everything (`all`), newest first.
     ///
     /// # Errors

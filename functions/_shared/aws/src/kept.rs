@@ -30,27 +30,30 @@ pub enum KeptWhy {
     Unmatched,
 }
 
+/// What is said about a payload that is kept.
+#[derive(Debug, Clone, Serialize)]
+pub struct Kept<'a> {
+    /// Why it is kept.
+    pub why: KeptWhy,
+    /// Who sent it.
+    pub provider: &'a str,
+    /// What is wrong with it, without its content.
+    pub detail: &'a str,
+    /// It may hold a wish not to be called that nobody could honour: by when the law wants it honoured.
+    #[serde(
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub honour_by: Option<DateTime<Utc>>,
+}
+
 impl Table {
     /// Keeps a payload for people.
     ///
     /// # Errors
     /// When the table cannot be reached; the message must come again.
-    pub async fn keep(
-        &self,
-        id: &str,
-        why: KeptWhy,
-        provider: &str,
-        detail: &str,
-        payload: &[u8],
-        now: DateTime<Utc>,
-    ) -> Result<(), TableError> {
-        #[derive(Serialize)]
-        struct Kept<'a> {
-            why: KeptWhy,
-            provider: &'a str,
-            detail: &'a str,
-        }
-        let change = Change::put(keys::kept(now.date_naive(), id), &Kept { why, provider, detail })
+    pub async fn keep(&self, id: &str, kept: &Kept<'_>, payload: &[u8], now: DateTime<Utc>) -> Result<(), TableError> {
+        let change = Change::put(keys::kept(now.date_naive(), id), kept)
             .with("payload", AttributeValue::B(Blob::new(pack(payload))))
             .with(
                 EXPIRES_AT,

@@ -37,6 +37,28 @@ pub fn attempt(of: &Phone, id: &AttemptId) -> Key {
     Key::new(phone(of), format!("ATTEMPT#{id}"))
 }
 
+/// What every [`proof`] begins with.
+pub const PROOFS: &str = "DNC#";
+
+/// A record in the history of a phone's do-not-call mark.
+pub fn proof(of: &Phone, id: &str) -> Key {
+    Key::new(phone(of), format!("{PROOFS}{id}"))
+}
+
+/// Parts of the list of do-not-call marks. An import writes a thousand marks a second; one partition of an index takes
+/// a thousand units, so these leave it room, and reading a page from all of them still is few requests.
+pub const MARK_SHARDS: u32 = 16;
+
+/// A part of the list of marks, in the `day` index. No campaign has an empty name.
+pub fn marks(shard: u32) -> String {
+    format!("#dnc#{shard:02}")
+}
+
+/// A marked phone's place in the list: by time, and without its number.
+pub fn mark_place(of: &Phone, at: DateTime<Utc>, unique: &str) -> (String, String) {
+    (marks(of.bucket(MARK_SHARDS)), format!("{}#{unique}", time(at)))
+}
+
 /// A piece of a raw payload.
 pub fn raw(of: &Phone, attempt: &AttemptId, delivery: &str) -> Key {
     Key::new(phone(of), format!("RAW#{attempt}#{delivery}"))

@@ -141,21 +141,6 @@ impl Table {
         self.ignoring_condition(change).await
     }
 
-    /// Marks a phone as do-not-call. One way: the first mark and its proof stay.
-    ///
-    /// # Errors
-    /// When the table cannot be reached; then the caller must try again, for the stop is not recorded.
-    pub async fn mark_do_not_call(&self, phone: &Phone, at: DateTime<Utc>, proof: &str) -> Result<Ledger, TableError> {
-        let change = Change::update(
-            keys::ledger(phone),
-            "SET #dnc_at = if_not_exists(#dnc_at, :t), #dnc_ref = if_not_exists(#dnc_ref, :r) ADD #seq :one",
-        )
-        .value(":t", at.timestamp_millis())
-        .value(":r", proof)
-        .value(":one", 1);
-        read(self.write(change).await?)
-    }
-
     /// Notes what a look at the provider found out about an attempt, and tells its lead's history, together. `false`
     /// when the attempt is over meanwhile; then nothing was noted.
     ///

@@ -12,6 +12,7 @@ pub mod campaigns;
 mod change;
 pub mod claim;
 pub mod clock;
+pub mod do_not_call;
 pub mod evidence;
 pub mod intake;
 pub mod job_steps;

@@ -4,6 +4,11 @@ use chrono::{DateTime, Utc};
 use redial_domain::{AttemptId, CallEvent, Campaign, CampaignId, CampaignStatus, Owner, Phone, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
 
+/// The newest version that this build reads.
+const READ_VERSION_MAX: u32 = 2;
+/// The version of [`Report::EndCall`]. Everything else is version 1, so that builds before it go on reading that.
+const END_CALL_VERSION: u32 = 2;
+
 /// Why a message cannot be acted on.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
@@ -11,7 +16,7 @@ pub enum MessageError {
     #[error("failed to read a message: {0}")]
     Shape(String),
     /// From a newer build.
-    #[error("failed to read a message: version {0} is newer than {SCHEMA_VERSION}; deploy the readers first")]
+    #[error("failed to read a message: version {0} is newer than {READ_VERSION_MAX}; deploy the readers first")]
     Newer(u32),
 }
 
@@ -26,6 +31,17 @@ pub struct CallMessage {
     /// What it is.
     #[serde(flatten)]
     pub report: Report,
+}
+
+impl CallMessage {
+    /// Asks for the end of a call to a phone that was marked.
+    pub const fn end_call(phone: Phone, attempt: AttemptId, now: DateTime<Utc>) -> Self {
+        Self {
+            v: END_CALL_VERSION,
+            received_at: now,
+            report: Report::EndCall { phone, attempt },
+        }
+    }
 }
 
 /// What was reported.
@@ -51,6 +67,14 @@ pub enum Report {
         event: Box<CallEvent>,
         /// Who found it: `reconcile`, `dialer`.
         by: String,
+    },
+    /// The phone was marked as do-not-call while it was called: the call is to be ended. Since version 2; readers of
+    /// version 1 leave it in the queue for their successors.
+    EndCall {
+        /// The phone.
+        phone: Phone,
+        /// The attempt that was in flight.
+        attempt: AttemptId,
     },
 }
 
@@ -133,7 +157,7 @@ pub fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, MessageErro
     // serde's own message repeats input, and input holds phone numbers: only the place goes on.
     let shape = |error: serde_json::Error| MessageError::Shape(format!("not readable at column {}", error.column()));
     let version: Version = serde_json::from_str(body).map_err(shape)?;
-    if version.v > SCHEMA_VERSION {
+    if version.v > READ_VERSION_MAX {
         return Err(MessageError::Newer(version.v));
     }
     serde_json::from_str(body).map_err(shape)
@@ -145,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_message_of_a_newer_build_is_left_for_it() {
-        let error = read::<TickMessage>(r#"{"v":2,"campaign":"default","shard":0,"asked_at":0}"#).unwrap_err();
-        assert!(matches!(error, MessageError::Newer(2)));
+        let error = read::<TickMessage>(r#"{"v":3,"campaign":"default","shard":0,"asked_at":0}"#).unwrap_err();
+        assert!(matches!(error, MessageError::Newer(3)));
     }
 
     #[test]

@@ -63,6 +63,15 @@ impl Queues {
         self.send("calls", self.urls.calls.as_deref(), &[(message, 0)]).await
     }
 
+    /// Asks for the end of calls, each after its own delay in seconds.
+    ///
+    /// # Errors
+    /// When the queue did not take all of them.
+    pub async fn end_calls(&self, messages: &[(crate::messages::CallMessage, i32)]) -> Result<(), QueueError> {
+        let messages: Vec<_> = messages.iter().map(|(message, delay_s)| (message, *delay_s)).collect();
+        self.send("calls", self.urls.calls.as_deref(), &messages).await
+    }
+
     /// Sends claimed leads, each after its own delay in seconds.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, ConsumedCapacity, DeleteRequest, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, WriteRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +27,8 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// DynamoDB takes this many keys in one `BatchGetItem`.
 const BATCH_GET_MAX: usize = 100;
+/// DynamoDB takes this many deletions in one `BatchWriteItem`.
+const BATCH_WRITE_MAX: usize = 25;
 /// Rounds for keys that a batch left unprocessed, with a growing pause between them.
 const BATCH_ROUNDS_MAX: u32 = 6;
 
@@ -354,6 +356,49 @@ impl Table {
             .await
             .map_err(failed)?;
         Meter::add(&self.meter.write, answer.consumed_capacity.as_slice());
+        Ok(())
+    }
+
+    /// Deletes many items, whether they are there or not.
+    ///
+    /// # Errors
+    /// When the table cannot be reached, or leaves keys unprocessed again and again. What is deleted stays deleted.
+    pub async fn batch_delete(&self, keys: &[Key]) -> Result<(), TableError> {
+        for chunk in keys.chunks(BATCH_WRITE_MAX) {
+            let mut left = Vec::with_capacity(chunk.len());
+            for key in chunk {
+                let delete = DeleteRequest::builder().set_key(Some(key.item())).build();
+                let delete = delete.map_err(|error| TableError::Corrupt(error.to_string()))?;
+                left.push(WriteRequest::builder().delete_request(delete).build());
+            }
+            for round in 0..BATCH_ROUNDS_MAX {
+                if round > 0 {
+                    tokio::time::sleep(Duration::from_millis(25 << round)).await;
+                }
+                self.count_request();
+                let answer = self
+                    .client
+                    .batch_write_item()
+                    .request_items(&self.name, std::mem::take(&mut left))
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .send()
+                    .await
+                    .map_err(failed)?;
+                Meter::add(&self.meter.write, answer.consumed_capacity());
+                left = answer
+                    .unprocessed_items
+                    .unwrap_or_default()
+                    .into_values()
+                    .flatten()
+                    .collect();
+                if left.is_empty() {
+                    break;
+                }
+            }
+            if !left.is_empty() {
+                return Err(TableError::Throttled);
+            }
+        }
         Ok(())
     }
 

@@ -113,6 +113,7 @@ pub(crate) trait WithItem {
 
 impl WithItem for aws_sdk_dynamodb::operation::get_item::GetItemError {}
 impl WithItem for aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError {}
+impl WithItem for aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError {}
 impl WithItem for aws_sdk_dynamodb::operation::query::QueryError {}
 impl WithItem for aws_sdk_dynamodb::operation::delete_item::DeleteItemError {}
 impl WithItem for aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError {}

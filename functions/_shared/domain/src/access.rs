@@ -33,6 +33,10 @@ pub enum Permission {
     ManageCampaigns,
     /// Draft, check, replay, publish and roll back rules; cancel jobs.
     ManageRules,
+    /// Mark a phone as do-not-call.
+    MarkDoNotCall,
+    /// Import and export do-not-call marks.
+    ListDoNotCall,
     /// Say whether rules need a second person's approval.
     GovernRules,
     /// Declare and lift bans on calling.
@@ -41,6 +45,10 @@ pub enum Permission {
     ExportEvidence,
     /// Add to the law book, or replace what it says.
     GovernLaw,
+    /// Take a do-not-call mark away.
+    RemoveDoNotCall,
+    /// Delete what is known about a person.
+    ForgetPerson,
     /// Start and stop the queue.
     OperateQueue,
 }
@@ -69,13 +77,17 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         let least = match permission {
             Permission::PostWebhook => return self == Self::Webhook,
-            Permission::View | Permission::ChangeLead => Self::Agent,
+            Permission::View | Permission::ChangeLead | Permission::MarkDoNotCall => Self::Agent,
             Permission::AddLead
             | Permission::ManageCampaigns
             | Permission::ManageRules
+            | Permission::ListDoNotCall
             | Permission::BanCalls
             | Permission::ExportEvidence => Self::Admin,
-            Permission::GovernRules | Permission::GovernLaw => Self::Owner,
+            Permission::GovernRules
+            | Permission::GovernLaw
+            | Permission::RemoveDoNotCall
+            | Permission::ForgetPerson => Self::Owner,
             Permission::OperateQueue => Self::SystemAdmin,
         };
         self >= least
@@ -108,27 +120,31 @@ mod tests {
     #[test]
     fn the_table_of_who_may_do_what() {
         use Permission::{
-            AddLead, BanCalls, ChangeLead, ExportEvidence, GovernLaw, GovernRules, ManageCampaigns, ManageRules,
-            OperateQueue, PostWebhook, View,
+            AddLead, BanCalls, ChangeLead, ExportEvidence, ForgetPerson, GovernLaw, GovernRules, ListDoNotCall,
+            ManageCampaigns, ManageRules, MarkDoNotCall, OperateQueue, PostWebhook, RemoveDoNotCall, View,
         };
         let all = [
             PostWebhook,
             View,
             ChangeLead,
+            MarkDoNotCall,
             AddLead,
             ManageCampaigns,
             ManageRules,
+            ListDoNotCall,
             BanCalls,
             ExportEvidence,
             GovernRules,
             GovernLaw,
+            RemoveDoNotCall,
+            ForgetPerson,
             OperateQueue,
         ];
         let table = [
             (Role::Webhook, &all[..1]),
-            (Role::Agent, &all[1..3]),
-            (Role::Admin, &all[1..8]),
-            (Role::Owner, &all[1..10]),
+            (Role::Agent, &all[1..4]),
+            (Role::Admin, &all[1..10]),
+            (Role::Owner, &all[1..14]),
             (Role::SystemAdmin, &all[1..]),
         ];
         for (role, allowed) in table {

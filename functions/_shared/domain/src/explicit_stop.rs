@@ -186,6 +186,13 @@ pub fn find_explicit_stop(disposition: Option<&str>, transcript: &[TranscriptLin
         })
 }
 
+/// Whether a payload that nobody could read may hold a stop: a word of a disposition standing alone, or a phrase. It
+/// does not know who spoke, so it is good for an alarm only.
+pub fn may_hold_a_stop(text: &str) -> bool {
+    let mut words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
+    words.any(|word| STOP_WORDS.contains(&normalize_word(word).as_str())) || asks_to_stop(text)
+}
+
 pub(crate) fn asks_to_stop(text: &str) -> bool {
     let spoken = fold(text);
     if ALWAYS.iter().any(|phrase| spoken.contains(&format!(" {phrase} "))) {

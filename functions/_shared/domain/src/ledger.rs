@@ -34,9 +34,19 @@ pub struct Ledger {
         skip_serializing_if = "Option::is_none"
     )]
     pub dnc_at: Option<DateTime<Utc>>,
-    /// Where the proof is: an attempt or an activity.
+    /// Which record in the phone's do-not-call history proves it. Builds before there was one named an attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnc_ref: Option<String>,
+    /// How often an owner took the mark away.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dnc_removed: u32,
+    /// Since when the person behind the phone is forgotten; what is heard of old calls is not kept any more.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub forgotten_at: Option<DateTime<Utc>>,
     /// Since when the number is known to be bad for good.
     #[serde(
         default,
@@ -63,6 +73,11 @@ pub struct Ledger {
     /// The newest finished attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_attempt: Option<AttemptId>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A subject that is closed for a phone.

@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Start, Subject, SubjectStop};
+use crate::{Start, Statement, Subject, SubjectStop};
 
 /// What changes in the ledger when an attempt ends.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerEffects {
     /// No call before this.
     pub hold_until: Option<DateTime<Utc>>,
-    /// The phone asked not to be called.
-    pub dnc_at: Option<DateTime<Utc>>,
+    /// The phone is not to be called any more, and what that rests on.
+    pub do_not_call: Option<Statement>,
     /// The number is bad for good.
     pub bad_at: Option<DateTime<Utc>>,
     /// A subject is closed for the phone.
@@ -28,7 +28,7 @@ impl LedgerEffects {
     /// Whether nothing in the ledger changes.
     pub const fn is_empty(&self) -> bool {
         self.hold_until.is_none()
-            && self.dnc_at.is_none()
+            && self.do_not_call.is_none()
             && self.bad_at.is_none()
             && self.subject_stop.is_none()
             && self.starts.is_none()

@@ -8,6 +8,7 @@ mod access;
 mod attempt;
 mod campaign;
 mod consent;
+mod do_not_call;
 mod event;
 mod explain;
 mod explicit_stop;
@@ -32,12 +33,13 @@ pub use campaign::{
     Voice,
 };
 pub use consent::{Consent, ConsentAssertion, ConsentKind, STATEMENT_MAX};
+pub use do_not_call::{HONOUR_WITHIN_BUSINESS_DAYS, Proof, ProofOf, ProofSource, Statement, honour_by};
 pub use event::{
     CallEvent, Direction, EventKind, Facts, FailureClass, Leg, MAX_TRANSCRIPT_LINES, OurMetadata, Side, TranscriptLine,
     Transfer,
 };
 pub use explain::{Explanation, GateLine, LawLine, explain};
-pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop};
+pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop, may_hold_a_stop};
 pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate, look_again};
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
     Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
-    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
+    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, Statement, StatusName, Step, StopScope,
     SubjectStop, enrich, next_step,
 };
 
@@ -185,7 +185,7 @@ impl Case<'_> {
         };
         let mut effects = LedgerEffects::default();
         if facts.stop.is_some() {
-            effects.dnc_at = Some(self.now);
+            effects.do_not_call = self.statement();
             attempt.disposition = Disposition::Dnc;
         }
         if self.event.direction == Direction::Outbound {
@@ -392,12 +392,18 @@ impl Case<'_> {
         })
     }
 
+    /// Why the phone is marked as do-not-call; nothing when the same report marked it before it was matched.
+    pub fn statement(&self) -> Option<Statement> {
+        let is_marked = self.event.facts.stop.is_some() && self.ledger.is_do_not_call();
+        (!is_marked).then(|| Statement::of_call(self.event, Some(self.attempt), self.now))
+    }
+
     /// What a step changes in the ledger.
     pub fn effects_of(&self, step: &Step, effects: &mut LedgerEffects) {
         effects.hold_until = step.hold_until;
         effects.bad_at = step.bad_number.then_some(self.now);
         match step.stop {
-            Some(StopScope::Phone) => effects.dnc_at = Some(self.now),
+            Some(StopScope::Phone) => effects.do_not_call = self.statement(),
             Some(StopScope::Subject) => {
                 let stop = SubjectStop {
                     at: self.now,
