@@ -153,6 +153,9 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
     Ok((file, size))
 }
 
+/// A line of the file by its number: the phone, or why there is none.
+type Line = (u64, Result<Phone, String>);
+
 /// The numbers of a file, one after the other.
 struct Lines<R> {
     reader: Reader<R>,
@@ -194,7 +197,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line with its number, or why it has none. Lines without anything are no lines.
-    fn next(&mut self) -> Result<Option<(u64, Result<Phone, String>)>, Failure> {
+    fn next(&mut self) -> Result<Option<Line>, Failure> {
         loop {
             if !std::mem::take(&mut self.first) && !self.advance()? {
                 return Ok(None);
