@@ -9,13 +9,13 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Chain, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use chrono::{DateTime, FixedOffset};
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use redial_domain::{Phone, Region};
 use serde_json::{Value, json};
 
@@ -158,7 +158,7 @@ type Line = (u64, Result<Phone, String>);
 
 /// The numbers of a file, one after the other.
 struct Lines<R> {
-    reader: Reader<R>,
+    reader: Reader<Chain<R, &'static [u8]>>,
     record: ByteRecord,
     column: usize,
     region: Region,
@@ -168,8 +168,14 @@ struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     fn new(file: R, column: Option<&str>, region: Region) -> Result<Self, Failure> {
+        // By line feeds alone: with both signs of Windows the reader counts a line late. The other sign is white space.
         let mut lines = Self {
-            reader: ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file),
+            reader: ReaderBuilder::new()
+                .terminator(Terminator::Any(b'\n'))
+                .has_headers(false)
+                .flexible(true)
+                // The last line ends, too.
+                .from_reader(file.chain(&b"\n"[..])),
             record: ByteRecord::new(),
             column: 0,
             region,
@@ -205,11 +211,19 @@ impl<R: Read> Lines<R> {
             if self.record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
                 continue;
             }
-            let line = self.record.position().map_or(0, csv::Position::line);
+            let line = self.line();
             let raw = String::from_utf8_lossy(self.record.get(self.column).unwrap_or_default());
             let number = Phone::parse(&raw, self.region).map_err(|error| format!("{} {error}", masked(&raw)));
             return Ok(Some((line, number)));
         }
+    }
+
+    /// The line at which the record begins. The reader says where it began to look, before lines without anything; so it
+    /// is counted back from the end.
+    fn line(&self) -> u64 {
+        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
+        self.reader.position().line().saturating_sub(1 + inside)
     }
 
     fn byte(&self) -> u64 {
@@ -386,11 +400,13 @@ mod tests {
         for (text, column) in [
             ("name,phone\nAda,+1 (212) 555-0142\n", None),
             ("\u{feff}Phone,Name\r\n12125550142,\"Ada, Countess\"\r\n", None),
-            ("name,Tel\nAda,'212-555-0142", Some("TEL")),
+            ("name,Tel\r\nAda,'212-555-0142\r\n", Some("TEL")),
         ] {
             assert_eq!(read(text, column), [number(2)], "{text}");
         }
         assert_eq!(read("2125550142\n\n(212) 555-0142\n", None), [number(1), number(3)]);
+        let quoted = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
+        assert_eq!(read(quoted, None), [number(2), number(5)]);
         assert_eq!(read("phone\n", None), []);
         assert_eq!(read("", None), []);
     }
