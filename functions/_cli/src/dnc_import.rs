@@ -9,13 +9,13 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Chain, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use chrono::{DateTime, FixedOffset};
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
 use redial_domain::{Phone, Region};
 use serde_json::{Value, json};
 
@@ -153,9 +153,12 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
     Ok((file, size))
 }
 
+/// A line of the file by its number: the phone, or why there is none.
+type Line = (u64, Result<Phone, String>);
+
 /// The numbers of a file, one after the other.
 struct Lines<R> {
-    reader: Reader<R>,
+    reader: Reader<Chain<R, &'static [u8]>>,
     record: ByteRecord,
     column: usize,
     region: Region,
@@ -165,8 +168,14 @@ struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     fn new(file: R, column: Option<&str>, region: Region) -> Result<Self, Failure> {
+        // By line feeds alone: with both signs of Windows the reader counts a line late. The other sign is white space.
         let mut lines = Self {
-            reader: ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file),
+            reader: ReaderBuilder::new()
+                .terminator(Terminator::Any(b'\n'))
+                .has_headers(false)
+                .flexible(true)
+                // The last line ends, too.
+                .from_reader(file.chain(&b"\n"[..])),
             record: ByteRecord::new(),
             column: 0,
             region,
@@ -194,7 +203,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line with its number, or why it has none. Lines without anything are no lines.
-    fn next(&mut self) -> Result<Option<(u64, Result<Phone, String>)>, Failure> {
+    fn next(&mut self) -> Result<Option<Line>, Failure> {
         loop {
             if !std::mem::take(&mut self.first) && !self.advance()? {
                 return Ok(None);
@@ -202,11 +211,19 @@ impl<R: Read> Lines<R> {
             if self.record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
                 continue;
             }
-            let line = self.record.position().map_or(0, csv::Position::line);
+            let line = self.line();
             let raw = String::from_utf8_lossy(self.record.get(self.column).unwrap_or_default());
             let number = Phone::parse(&raw, self.region).map_err(|error| format!("{} {error}", masked(&raw)));
             return Ok(Some((line, number)));
         }
+    }
+
+    /// The line at which the record begins. The reader says where it began to look, before lines without anything; so it
+    /// is counted back from the end.
+    fn line(&self) -> u64 {
+        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count();
+        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
+        self.reader.position().line().saturating_sub(1 + inside)
     }
 
     fn byte(&self) -> u64 {
@@ -383,11 +400,13 @@ mod tests {
         for (text, column) in [
             ("name,phone\nAda,+1 (212) 555-0142\n", None),
             ("\u{feff}Phone,Name\r\n12125550142,\"Ada, Countess\"\r\n", None),
-            ("name,Tel\nAda,'212-555-0142", Some("TEL")),
+            ("name,Tel\r\nAda,'212-555-0142\r\n", Some("TEL")),
         ] {
             assert_eq!(read(text, column), [number(2)], "{text}");
         }
         assert_eq!(read("2125550142\n\n(212) 555-0142\n", None), [number(1), number(3)]);
+        let quoted = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
+        assert_eq!(read(quoted, None), [number(2), number(5)]);
         assert_eq!(read("phone\n", None), []);
         assert_eq!(read("", None), []);
     }

@@ -31,7 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(60);
 pub const PROOFS_SHOWN_MAX: usize = 200;
 /// A page of an index may be empty and yet have a next one; more than a few of them in a row is a fault.
 const EMPTY_PAGES_MAX: usize = 10;
-/// The record that is left of a forgotten person.
+/// How the record that is left of a forgotten person begins.
 const TOMBSTONE: &str = "forgotten";
 /// Starts count for so long; a forgotten person's are gone, so after a removal nobody calls before they would not count.
 const STARTS_COUNT: TimeDelta = TimeDelta::hours(48);
@@ -304,7 +304,7 @@ impl Table {
         now: DateTime<Utc>,
     ) -> Result<bool, TableError> {
         let left = Proof {
-            id: TOMBSTONE.to_owned(),
+            id: format!("{TOMBSTONE}-{}", seen.dnc_removed),
             words: None,
             call: None,
             attempt: None,
@@ -334,12 +334,12 @@ impl Table {
             ..Query::table(&partition, limit)
         };
         let page = self.query(&query, None).await?;
-        let stays = [keys::ledger(phone), keys::proof(phone, TOMBSTONE)];
+        let (ledger, tombstone) = (keys::ledger(phone), keys::proof(phone, TOMBSTONE));
         let gone: Vec<Key> = page
             .items
             .iter()
             .filter_map(Key::of)
-            .filter(|key| !stays.contains(key))
+            .filter(|key| *key != ledger && !key.sk.starts_with(&tombstone.sk))
             .collect();
         self.batch_delete(&gone).await?;
         Ok((gone.len(), page.next.is_none()))

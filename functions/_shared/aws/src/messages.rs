@@ -174,6 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn only_what_older_builds_do_not_know_has_the_newer_version() {
+        let phone = Phone::try_from("+12125550142".to_owned()).unwrap();
+        let attempt = AttemptId::parse("01A").unwrap();
+        let message = CallMessage::end_call(phone, attempt, DateTime::UNIX_EPOCH);
+        let json = serde_json::to_string(&message).unwrap();
+        assert_eq!(
+            json,
+            r#"{"v":2,"received_at":0,"kind":"end_call","phone":"+12125550142","attempt":"01A"}"#
+        );
+        assert_eq!(read::<CallMessage>(&json).unwrap(), message);
+        assert_eq!(SCHEMA_VERSION, 1, "items and all other messages");
+    }
+
+    #[test]
     fn an_unreadable_message_is_not_repeated_in_the_error() {
         let error = read::<DialMessage>(r#"{"v":1,"phone":"+12125550142"}"#)
             .unwrap_err()

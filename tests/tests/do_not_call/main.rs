@@ -3,15 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
+mod forget;
+mod lists;
+
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use redial_aws::ledgers::Reserved;
-use redial_aws::messages::{CallMessage, Report};
-use redial_aws::table::Units;
-use redial_domain::{CampaignId, InFlight, Nonce, Owner, Phone, Placement, ProofSource, Region, Role, Statement};
+use redial_domain::{CampaignId, InFlight, Nonce, Owner, Phone, Placement, Region, Role};
 use redial_local::phone_settings::PhonesMode;
-use redial_tests::{Answer, MONDAY_NOON, TestApp, answer, ended, instant, talk};
+use redial_tests::{Answer, MONDAY_NOON, TestApp, answer, ended, talk};
 use serde_json::{Value, json};
 
 const PHONE: &str = "+12125550142";
@@ -38,10 +39,6 @@ async fn by(app: &TestApp, role: Role, path: &str, body: Value) -> Answer {
         .create_api_key(&own.ids, role.as_str(), role, None, own.clock.now());
     let key = key.await.unwrap();
     answer(app.request("POST", path).header("x-api-key", key).json(&body)).await
-}
-
-fn used(before: Units, after: Units) -> (f64, f64) {
-    (after.read - before.read, after.write - before.write)
 }
 
 #[tokio::test]
@@ -313,241 +310,4 @@ async fn an_owner_removes_a_mark_with_a_reason_and_it_leaves_a_trace() {
         201
     );
     assert_eq!(check(&app, PHONE).await["proofs"].as_array().map(Vec::len), Some(3));
-}
-
-/// The way people write the `n`th number; every format is the same number.
-fn written(n: usize) -> String {
-    let (exchange, line) = (200 + n / 10_000, n % 10_000);
-    match n % 6 {
-        0 => format!("+1 (212) {exchange}-{line:04}"),
-        1 => format!("1212{exchange}{line:04}"),
-        2 => format!("212-{exchange}-{line:04}"),
-        3 => format!("+1212{exchange}{line:04}"),
-        4 => format!("'212.{exchange}.{line:04}"),
-        _ => format!("001 212 {exchange} {line:04}"),
-    }
-}
-
-#[tokio::test]
-async fn twenty_thousand_numbers_in_every_format_are_imported_listed_and_imported_again_for_nothing() {
-    let app = TestApp::at(MONDAY_NOON).await;
-    let mut numbers: Vec<String> = (0..20_000).map(written).collect();
-    // Bad ones and one that stands twice, in the first request.
-    for (place, bad) in [(7, "no number"), (99, "4.41E+11"), (1_234, "555-0100"), (1_235, "")] {
-        numbers[place] = bad.to_owned();
-    }
-    numbers[2_000] = "+12122000001".to_owned();
-    let mut sums = [0; 4];
-    let mut refused = Vec::new();
-    for chunk in numbers.chunks(5_000) {
-        let mut left = chunk.to_vec();
-        // A slow machine does not get through all of them in the time of a request, and says which are left.
-        while !left.is_empty() {
-            let imported = app
-                .post("/api/do-not-call/import", json!({"numbers": left, "source": "crm"}))
-                .await;
-            assert_eq!(imported.status, 200, "{imported:?}");
-            for (sum, name) in sums.iter_mut().zip(["marked", "known", "repeated", "refused"]) {
-                *sum += imported[name].as_u64().unwrap();
-            }
-            refused.extend(
-                imported["bad"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|bad| bad["n"].as_u64().unwrap()),
-            );
-            assert!(
-                !imported.body.to_string().contains("0100"),
-                "no digits in answers about bad numbers"
-            );
-            let not_done = imported["not_done"].as_array().unwrap();
-            let not_done: Vec<usize> = not_done.iter().map(|n| n.as_u64().unwrap() as usize).collect();
-            assert_eq!(imported["success"], not_done.is_empty());
-            left = not_done.into_iter().map(|n| left[n].clone()).collect();
-        }
-    }
-    assert_eq!(refused, [7, 99, 1_234, 1_235]);
-    assert_eq!(sums, [19_995, 0, 1, 4]);
-    assert_eq!(app.metric("dnc.marked").await, 19_995);
-    assert_eq!(check(&app, "(212) 201-9999").await["source"], "crm");
-
-    let before = app.running.units();
-    let again = app
-        .post(
-            "/api/do-not-call/import",
-            json!({"numbers": numbers[5_000..10_000], "source": "crm"}),
-        )
-        .await;
-    assert_eq!((&again["marked"], &again["known"]), (&json!(0), &json!(5_000)));
-    let (read, written) = used(before, app.running.units());
-    println!("5,000 known numbers again: {read} read units, {written} write units");
-    assert!(written < 1.0 && read <= 10_050.0, "{read} read, {written} written");
-
-    // All of them come out, each once, and no cursor shows a number.
-    let mut seen = BTreeSet::new();
-    let mut path = "/api/do-not-call?limit=1000".to_owned();
-    let mut last = String::new();
-    loop {
-        let page = app.get(&path).await;
-        assert_eq!(page.status, 200, "{page:?}");
-        for mark in page["marks"].as_array().unwrap() {
-            assert!(seen.insert(mark["phone"].as_str().unwrap().to_owned()), "{mark} twice");
-            let since = mark["since"].as_str().unwrap().to_owned();
-            assert!(
-                since[..19] >= last[..last.len().min(19)],
-                "by time: {since} after {last}"
-            );
-            last = since;
-        }
-        let Some(cursor) = page["next_cursor"].as_str() else {
-            break;
-        };
-        path = format!("/api/do-not-call?limit=1000&cursor={cursor}");
-    }
-    assert_eq!(seen.len(), 19_995);
-    assert_eq!(app.get("/api/do-not-call?from=2026-11-24").await["count"], 0);
-    assert_eq!(app.get("/api/do-not-call?from=yesterday").await.status, 422);
-    let refused = app
-        .post("/api/do-not-call/import", json!({"numbers": vec!["1"; 5_001]}))
-        .await;
-    assert_eq!((refused.status, &refused["code"]), (422, &json!("too_many")));
-}
-
-#[tokio::test]
-async fn marking_a_number_costs_few_units_and_a_known_one_none_to_write() {
-    let app = TestApp::at(MONDAY_NOON).await;
-    let own = app.instance();
-    let said = Statement::entered(ProofSource::Api, "Ada", own.clock.now());
-    let mut units = vec![own.table.units()];
-    for first in [true, false] {
-        let marked = redial_aws::do_not_call::mark(&own, &parsed(PHONE), &said)
-            .await
-            .unwrap();
-        assert_eq!((marked.first, marked.added), (first, first));
-        units.push(own.table.units());
-    }
-    let (first, again) = (used(units[0], units[1]), used(units[1], units[2]));
-    println!("a mark: {first:?} read and write units; the same again: {again:?}");
-    // Ledger read 1; written 2, proof 2, the place in the list 1. Again: ledger and proof are read.
-    assert_eq!((first, again), ((1.0, 5.0), (2.0, 0.0)));
-}
-
-#[tokio::test]
-async fn a_forgotten_person_leaves_nothing_but_the_mark() {
-    let app = TestApp::at(MONDAY_NOON).await;
-    let lead = app.add_lead(PHONE).await;
-    app.settle().await;
-    let call = app.calls().await.remove(0);
-    let body = json!({"phone": PHONE, "reason": "their request of today"});
-    for role in [Role::Agent, Role::Admin] {
-        assert_eq!(by(&app, role, "/api/forget", body.clone()).await.status, 403);
-    }
-    let refused = by(&app, Role::Owner, "/api/forget", body.clone()).await;
-    assert_eq!(
-        (refused.status, &refused["code"]),
-        (409, &json!("call_in_flight")),
-        "{refused:?}"
-    );
-    assert!(
-        refused["message"].as_str().unwrap().contains("is over by 2026-11-23T"),
-        "{refused:?}"
-    );
-    assert_eq!(check(&app, PHONE).await["marked"], true, "nobody calls again meanwhile");
-    let payload = ended(&call, talk("SALE"));
-    assert_eq!(app.bland(&payload).await, 200);
-    let forgotten = by(&app, Role::Owner, "/api/forget", body.clone()).await;
-    assert_eq!(
-        (forgotten.status, &forgotten["done"]),
-        (200, &json!(true)),
-        "{forgotten:?}"
-    );
-    assert!(forgotten["deleted"].as_u64().unwrap() >= 5, "{forgotten:?}");
-    assert_eq!(app.get(&format!("/api/leads/{lead}")).await.status, 404);
-
-    // A late report about the old call brings nothing back, and neither does the same request.
-    let mut late = ended(&call, talk("DNC"));
-    late["summary"] = json!("They asked to be left alone.");
-    assert_eq!(app.bland(&late).await, 200);
-    assert_eq!(app.metric("outcome.forgotten").await, 1);
-    let again = by(&app, Role::Owner, "/api/forget", body).await;
-    assert_eq!((again.status, &again["deleted"]), (200, &json!(0)), "{again:?}");
-    let checked = check(&app, PHONE).await;
-    assert_eq!((&checked["marked"], &checked["leads"]), (&json!(true), &json!([])));
-    assert_eq!(checked["proofs"].as_array().map(Vec::len), Some(1), "{checked:?}");
-    assert_eq!(
-        (
-            &checked["proofs"][0]["words"],
-            &checked["proofs"][0]["call_id"],
-            &checked["source"]
-        ),
-        (&json!(null), &json!(null), &json!("forgotten"))
-    );
-    let ledger = app.running.app.table.ledger(&parsed(PHONE)).await.unwrap();
-    assert!(
-        ledger.starts.is_empty() && ledger.stops.is_empty() && ledger.last_attempt.is_none(),
-        "{ledger:?}"
-    );
-    assert!(app.get("/api/do-not-call").await["marks"][0]["forgotten_at"].is_string());
-    // Who did it and why stands where no number does.
-    let activities = app.get("/api/admin/redial-queue/activities").await;
-    let told = activities["activities"].as_array().unwrap();
-    assert!(
-        told.iter()
-            .any(|told| told["what"] == "forget_asked" && told["why"] == "their request of today"),
-        "{activities:?}"
-    );
-
-    // The next list brings them back as somebody who is not called.
-    let added = app.post("/api/leads", json!({"phone": PHONE})).await;
-    assert_eq!(
-        (added.status, &added["reason"]),
-        (201, &json!("do_not_call")),
-        "{added:?}"
-    );
-    app.advance(TimeDelta::hours(2)).await;
-    assert_eq!(app.calls().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_wish_that_comes_after_ten_business_days_is_an_alarm_and_holds_all_the_same() {
-    let app = TestApp::at(MONDAY_NOON).await;
-    let body = json!({"phone": PHONE, "said_at": "2026-10-30T17:00:00Z"});
-    let marked = app.post("/api/do-not-call", body.clone()).await;
-    assert_eq!((marked.status, &marked["late"]), (201, &json!(true)), "{marked:?}");
-    assert!(marked["hint"].as_str().unwrap().contains("ten business days"));
-    assert_eq!(app.post("/api/do-not-call", body).await.status, 200);
-    assert_eq!(app.metric("dnc.honoured_late").await, 1, "once");
-    assert_eq!(check(&app, PHONE).await["late"], true);
-    // Somebody who was marked in time and whose old wish turns up later was honoured in time.
-    assert_eq!(mark(&app, "+12125550143").await.status, 201);
-    app.running.clock().advance_to(instant("2026-12-20T17:00:00Z"));
-    let old = json!({"phone": "+12125550143", "said_at": "2026-11-23T16:00:00Z"});
-    assert_eq!(app.post("/api/do-not-call", old).await["late"], false);
-    assert_eq!(app.metric("dnc.honoured_late").await, 1);
-}
-
-#[tokio::test]
-async fn a_report_that_nobody_can_read_and_that_may_hold_a_wish_is_an_alarm() {
-    let app = TestApp::at(MONDAY_NOON).await;
-    // The webhook function refuses such bodies; a message of the queue may still be one that no parser here knows.
-    for (n, (text, alarms)) in [("please stop calling me", 1), ("call me later", 1), ("tag=DNC", 2)]
-        .into_iter()
-        .enumerate()
-    {
-        let message = CallMessage {
-            v: 1,
-            received_at: app.now(),
-            report: Report::Webhook {
-                provider: "bland".to_owned(),
-                content_type: None,
-                campaign: None,
-                body: format!("[\"{text}\"]"),
-            },
-        };
-        app.running.app.queues.report(&message).await.unwrap();
-        app.settle().await;
-        assert_eq!(app.metric("outcome.unreadable").await, n as u64 + 1);
-        assert_eq!(app.metric("dnc.not_honoured").await, alarms, "{text}");
-    }
 }
