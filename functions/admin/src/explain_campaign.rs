@@ -9,7 +9,7 @@ use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::Key;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, CampaignStatus, Gate, GateInput, Switches, gate};
+use redial_domain::{Campaign, Gate, GateInput, Switches, gate};
 use serde_json::{Value, json};
 
 use crate::jobs_api;
@@ -80,11 +80,6 @@ async fn counted(caller: &Caller<'_>, campaign: &Campaign) -> Result<Option<BTre
         .law(reading.map_or(0, |reading| reading.law_version))
         .await
         .map_err(failed)?;
-    let off = Switches {
-        enabled: false,
-        running: false,
-        campaign: CampaignStatus::Draft,
-    };
     let account = table.account(&campaign.voice.provider).await.map_err(failed)?;
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
     // A lead that moves to another line meanwhile is met twice and counted once.
@@ -112,7 +107,7 @@ async fn counted(caller: &Caller<'_>, campaign: &Campaign) -> Result<Option<BTre
                     ledger: &both.ledger,
                     campaign,
                     law: &law,
-                    switches: reading.map_or(off, |reading| reading.switches),
+                    switches: reading.map_or(Switches::OFF, |reading| reading.switches),
                     account_closed_until: account.closed_until,
                     now,
                 });

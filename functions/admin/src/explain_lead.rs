@@ -6,7 +6,7 @@
 
 use redial_aws::table::read;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Attempt, CampaignStatus, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate};
+use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -59,11 +59,6 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
     let campaign = caller.campaign(lead.campaign.as_str()).await?;
     let ledger = table.ledger(&lead.phone).await.map_err(failed)?;
     let reading = table.switches(&lead.campaign, &lead.phone).await.map_err(failed)?;
-    let off = Switches {
-        enabled: false,
-        running: false,
-        campaign: CampaignStatus::Draft,
-    };
     let law = app
         .law(reading.map_or(0, |reading| reading.law_version))
         .await
@@ -80,7 +75,7 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         ledger: &ledger,
         campaign: &campaign,
         law: &law,
-        switches: reading.map_or(off, |reading| reading.switches),
+        switches: reading.map_or(Switches::OFF, |reading| reading.switches),
         account_closed_until: account.closed_until,
         now,
     });

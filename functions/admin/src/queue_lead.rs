@@ -5,7 +5,7 @@
 
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{AttemptId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Phone, Switches, gate};
+use redial_domain::{AttemptId, Gate, GateInput, Lead, LeadState, Phone, Switches, gate};
 use serde_json::json;
 
 use crate::request::{Caller, contended, unavailable};
@@ -147,31 +147,15 @@ async fn resumed(caller: &Caller<'_>, lead: &mut Lead) -> Result<(), Problem> {
         .map_err(|error| unavailable(&error))?;
     let law = app.law(0).await.map_err(|error| unavailable(&error))?;
     let now = app.clock.now();
-    lead.state = if lead.callback_at.is_some() {
-        LeadState::Rescheduled
-    } else {
-        LeadState::Pending
-    };
-    lead.lane = match (lead.callback_at, lead.attempts) {
-        (Some(_), _) => Lane::Promise,
-        (None, 0) => Lane::Fresh,
-        (None, _) => Lane::Ladder,
-    };
-    lead.next_at = Some(lead.callback_at.unwrap_or(now).max(now))
-        .and_then(|at| chrono::DateTime::from_timestamp(at.timestamp(), 0));
+    *lead = lead.back_in_queue(now);
     lead.reason = Some("resumed".to_owned());
     // The switches are looked at when it is dialed; here only what concerns this lead and its hours.
-    let switches = Switches {
-        enabled: true,
-        running: true,
-        campaign: CampaignStatus::Running,
-    };
     match gate(&GateInput {
         lead,
         ledger: &ledger,
         campaign: &campaign,
         law: &law,
-        switches,
+        switches: Switches::ON,
         account_closed_until: None,
         now,
     }) {

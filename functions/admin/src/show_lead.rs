@@ -4,7 +4,7 @@ use redial_aws::campaigns::GateReading;
 use redial_aws::leads::Activity;
 use redial_aws::table::{Item, read, text};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Attempt, CampaignStatus, Gate, GateInput, Switches, gate};
+use redial_domain::{Attempt, Gate, GateInput, Switches, gate};
 use serde_json::{Value, json};
 
 use crate::cursor;
@@ -48,12 +48,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         .map_err(failed)?;
 
     let now = app.clock.now();
-    let off = Switches {
-        enabled: false,
-        running: false,
-        campaign: CampaignStatus::Draft,
-    };
-    let switches = reading.map_or(off, |GateReading { switches, .. }| switches);
+    let switches = reading.map_or(Switches::OFF, |GateReading { switches, .. }| switches);
     let input = GateInput {
         lead: &lead,
         ledger: &ledger,

@@ -168,12 +168,11 @@ const fn is_a_switch(reason: &WaitReason) -> bool {
 /// While a switch is off the tick claims nobody, so a lead may stand in the queue at the time that is its own, and goes
 /// on as soon as the switch is on.
 fn when_switched_on(input: &GateInput<'_>, otherwise: DateTime<Utc>) -> DateTime<Utc> {
-    let on = Switches {
-        enabled: true,
-        running: true,
-        campaign: CampaignStatus::Running,
+    let on = GateInput {
+        switches: Switches::ON,
+        ..*input
     };
-    match gate(&GateInput { switches: on, ..*input }) {
+    match gate(&on) {
         Gate::Open => input.lead.next_at.unwrap_or(otherwise),
         Gate::Wait { until, .. } => until,
         Gate::Closed { .. } => otherwise,

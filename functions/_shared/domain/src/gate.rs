@@ -30,6 +30,22 @@ pub struct Switches {
     pub campaign: CampaignStatus,
 }
 
+impl Switches {
+    /// All on.
+    pub const ON: Self = Self {
+        enabled: true,
+        running: true,
+        campaign: CampaignStatus::Running,
+    };
+
+    /// All off: what holds where nothing is known.
+    pub const OFF: Self = Self {
+        enabled: false,
+        running: false,
+        campaign: CampaignStatus::Draft,
+    };
+}
+
 /// Everything the gate looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct GateInput<'a> {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{ClosedReason, Gate, GateInput, WaitReason, gate};
 use crate::next_step::whole_seconds_up;
-use crate::{CampaignStatus, Lane, Lead, LeadState, Switches};
+use crate::{Lane, Lead, LeadState, Switches};
 
 /// Reasons for which a lead sleeps until a time that the gate has set.
 const HELD_UP: [&str; 6] = [
@@ -54,14 +54,9 @@ pub fn look_again(input: &GateInput<'_>) -> Option<Lead> {
         return None;
     }
     let mut again = lead.back_in_queue(now);
-    let on = Switches {
-        enabled: true,
-        running: true,
-        campaign: CampaignStatus::Running,
-    };
     let answer = gate(&GateInput {
         lead: &again,
-        switches: on,
+        switches: Switches::ON,
         account_closed_until: None,
         ..*input
     });
@@ -98,17 +93,12 @@ mod tests {
 
     fn looked(lead: &Lead, campaign: &Campaign) -> Option<Lead> {
         let ledger = Ledger::default();
-        let off = Switches {
-            enabled: false,
-            running: false,
-            campaign: CampaignStatus::Paused,
-        };
         look_again(&GateInput {
             lead,
             ledger: &ledger,
             campaign,
             law: Law::built_in(),
-            switches: off,
+            switches: Switches::OFF,
             account_closed_until: Some(at("2030-01-01T00:00:00Z")),
             now: at(NOON),
         })
