@@ -92,6 +92,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Settings from outside.
     pub environment: Environment,
+    /// The law book: that of this build.
+    pub law: &'static Law,
     config: SdkConfig,
 }
 
@@ -109,8 +111,8 @@ pub async fn sdk_config(region: Option<String>) -> SdkConfig {
 
 impl App {
     /// Calling law.
-    pub fn law(&self) -> &'static Law {
-        Law::built_in()
+    pub const fn law(&self) -> &'static Law {
+        self.law
     }
 
     /// A function's app, from its environment: `REDIAL_TABLE`, `REDIAL_…_QUEUE_URL`, `REDIAL_BUS`.
@@ -147,6 +149,7 @@ impl App {
             campaigns: CampaignBook::default(),
             metrics: Metrics::default(),
             environment,
+            law: Law::built_in(),
             config,
         })
     }
