@@ -3,6 +3,7 @@
 //! purpose, so that the two agree only where both are right.
 
 use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
+use redial_tests::second_law::{self, Allowed};
 
 use crate::plan::CampaignPlan;
 
@@ -11,10 +12,10 @@ const MARGIN_MIN: usize = 7;
 /// How far a world's calendar reaches: a promise is three days ahead, and two closed days may follow.
 const DAYS: i64 = 12;
 /// Every zone's offset is a multiple of this.
-const STEP_MIN: i64 = 15;
+const STEP_MIN: i64 = second_law::STEP_MIN;
 
 /// The minutes of a campaign.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Calendar {
     from: DateTime<Utc>,
     open: Vec<bool>,
@@ -38,6 +39,24 @@ impl Calendar {
             }
         }
         Self { from, open, dates }
+    }
+
+    /// The minutes of these that law leaves open; none where no law is known.
+    pub(crate) fn lawful(&self, allowed: Option<&Allowed>) -> Self {
+        let mut lawful = self.clone();
+        let step = usize::try_from(STEP_MIN).unwrap_or(1);
+        for (n, minutes) in lawful.open.chunks_mut(step).enumerate() {
+            let may_ring = || allowed.is_some_and(|allowed| allowed.may_ring(self.instant(n * step)));
+            if minutes.contains(&true) && !may_ring() {
+                minutes.fill(false);
+            }
+        }
+        lawful
+    }
+
+    /// Whether a call may start at any time.
+    pub(crate) fn ever_opens(&self) -> bool {
+        self.first_start(0).is_some()
     }
 
     fn minute(&self, at: DateTime<Utc>) -> usize {

@@ -55,6 +55,7 @@ scenarios! {
     fall_back = "fall-back",
     talks = "talks",
     caps = "caps",
+    state_caps = "state-caps",
 }
 
 #[test]
@@ -127,4 +128,10 @@ planted! {
     finds_day_cap_ignored = "day-cap-ignored",
     finds_total_cap_ignored = "total-cap-ignored",
     finds_board_not_moved = "board-not-moved",
+    finds_law_ignored = "law-ignored",
+    finds_law_by_the_campaigns_clock = "law-by-the-campaigns-clock",
+    finds_law_caps_missing = "law-caps-missing",
+    finds_told_not_read = "told-not-read",
+    finds_subject_not_noted = "subject-not-noted",
+    finds_forgotten_at_midnight = "forgotten-at-midnight",
 }

@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::phones::PhoneLine;
+use crate::planted::Planted;
 use crate::wire::{QUEUES_URL, Wire};
 use crate::world::World;
 
@@ -274,6 +275,7 @@ pub(crate) fn app(world: &Arc<World>, wire: Wire, n: u64) -> Result<App, String>
     let ids = Ids::seeded(world.seed.wrapping_mul(1_000_003).wrapping_add(n));
     let mut app = App::with(environment(), config(wire), clock, ids).map_err(|error| error.to_string())?;
     app.metrics = world.metrics.clone();
+    app.book = world.planted.and_then(Planted::book).unwrap_or(app.book);
     Ok(app)
 }
 

@@ -15,6 +15,7 @@ mod evidence;
 mod faults;
 #[cfg(test)]
 mod fixed;
+mod homes;
 mod instances;
 mod judge;
 #[cfg(test)]

@@ -94,9 +94,9 @@ impl People {
         Ok(())
     }
 
-    /// Adds a lead; its id, unless the API had too bad a day.
-    pub(crate) async fn add(&self, phone: &str, campaign: &str) -> Option<String> {
-        let body = json!({ "phone": phone, "campaign_id": campaign, "first_name": "Sim" });
+    /// Adds the n-th person as a lead; its id, unless the API had too bad a day.
+    pub(crate) async fn add(&self, n: u64, campaign: &str) -> Option<String> {
+        let body = self.world.homes().person(n).body(campaign);
         let added = self.ask("POST", "/api/leads", &body).await.ok()?;
         Some(added["lead_id"].as_str()?.to_owned())
     }
@@ -154,23 +154,13 @@ pub(crate) async fn everything_off(people: &People) {
     people.stop(&format!("{QUEUE}/stop"), "all").await;
 }
 
-/// Area codes of Massachusetts, whose law allows more than any plan here: 8 to 20 on every day, and no cap. So hours and
-/// caps are the plans' own.
-const AREAS: [u64; 9] = [617, 413, 508, 774, 781, 857, 978, 339, 351];
-
-/// A phone of this world: numbers from 555-0100 on belong to nobody, and there are enough area codes.
-pub(crate) fn phone(n: u64) -> String {
-    let area = AREAS[usize::try_from(n / 100).unwrap_or_default() % AREAS.len()];
-    format!("+1{area}555{:04}", 100 + n % 100)
-}
-
 /// Adds `count` leads to the campaigns in turn, and remembers their ids.
 pub(crate) async fn fill(people: &People, count: u64) -> Vec<String> {
     let plans = people.world.plans().to_vec();
     let mut ids = Vec::new();
     for n in 0..count {
         let plan = &plans[usize::try_from(n).unwrap_or(0) % plans.len()];
-        ids.extend(people.add(&phone(n), plan.id).await);
+        ids.extend(people.add(n, plan.id).await);
     }
     ids
 }
@@ -186,8 +176,7 @@ pub(crate) async fn fill_at_once(people: &People, count: u64) -> Vec<String> {
     for some in numbers.chunks(AT_ONCE) {
         let added = some.iter().map(|n| {
             let plan = &plans[usize::try_from(*n).unwrap_or(0) / AT_ONCE % plans.len()];
-            let phone = phone(*n);
-            async move { people.add(&phone, plan.id).await }
+            people.add(*n, plan.id)
         });
         ids.extend(futures::future::join_all(added).await.into_iter().flatten());
     }
@@ -245,7 +234,7 @@ pub(crate) async fn potter_about(people: &People, leads: &[String], mut next_pho
             _ => {
                 let of = plans[usize::try_from(dice.between(0, plans.len() as u64 - 1)).unwrap_or(0)].id;
                 next_phone += 1;
-                let _ = people.add(&phone(next_phone), of).await;
+                let _ = people.add(next_phone, of).await;
             }
         }
     }

@@ -1,12 +1,19 @@
 //! Defects planted on purpose, so that it is known that the judge would find them.
 //!
 //! None of them is in the functions: each changes a request on its way, or its answer, to what a function with that
-//! defect would have sent or seen. A build that ships has no switch to turn on.
+//! defect would have sent or seen, or is a law book with something missing. A build that ships has no switch to turn on.
 
+use std::sync::OnceLock;
+
+use chrono::{DateTime, Utc};
+use redial_domain::law::Law;
 use redial_local::create::TABLE_NAME;
 use serde_json::{Value, json};
 
 use crate::table_engine::Answered;
+
+/// The book that is read; what is planted there is missing from it.
+const BOOK: &str = include_str!("../../functions/_shared/domain/law/law.toml");
 
 /// One defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,18 @@ pub(crate) enum Planted {
     TotalCapIgnored,
     /// A lead stays in its first column of the board.
     BoardNotMoved,
+    /// Law closes nowhere and counts nothing.
+    LawIgnored,
+    /// Hours of law are counted by the campaign's clock.
+    LawByTheCampaignsClock,
+    /// Caps of law are not in the book.
+    LawCapsMissing,
+    /// What was told of where a lead lives is not read.
+    ToldNotRead,
+    /// Calls are noted without their subject, so that they never count together.
+    SubjectNotNoted,
+    /// Calls before midnight are forgotten at midnight.
+    ForgottenAtMidnight,
 }
 
 /// What to do with a request.
@@ -184,6 +203,17 @@ impl Planted {
                     starts.retain(|start| subject(start) == newest);
                 }
             }
+            Self::SubjectNotNoted if dialer && ledger && updates(&request, "#inflight = :f") => {
+                if let Some(newest) = request["ExpressionAttributeValues"][":s"]["L"]
+                    .as_array_mut()
+                    .and_then(|starts| starts.last_mut())
+                {
+                    let noted = newest["S"]
+                        .as_str()
+                        .and_then(|start| Some(start.split_once('/')?.0.to_owned()));
+                    newest["S"] = json!(format!("{}/unknown", noted.unwrap_or_default()));
+                }
+            }
             Self::BoardNotMoved if operation == "TransactWriteItems" && who.starts_with("outcomes") => {
                 for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
                     let Some(place) = one.pointer_mut("/Update/ExpressionAttributeValues/:v_b_pk/S") else {
@@ -205,7 +235,14 @@ impl Planted {
     }
 
     /// Changes an answer of the table.
-    pub(crate) fn answer(self, who: &str, operation: &str, request: &Value, answered: Answered) -> Answered {
+    pub(crate) fn answer(
+        self,
+        who: &str,
+        operation: &str,
+        request: &Value,
+        answered: Answered,
+        now: DateTime<Utc>,
+    ) -> Answered {
         if answered.status != 200 || !matches!(operation, "GetItem" | "BatchGetItem" | "Query") {
             return answered;
         }
@@ -227,7 +264,7 @@ impl Planted {
         }
         let hides_attempt = self == Self::CountedTwice && sk(&request["Key"]).starts_with("ATTEMPT#");
         for item in items {
-            self.see(who, operation, item);
+            self.see(who, operation, item, now);
         }
         if hides_attempt && who.starts_with("outcomes") {
             body["Item"] = Value::Null;
@@ -241,7 +278,7 @@ impl Planted {
         }
     }
 
-    fn see(self, who: &str, operation: &str, item: &mut Value) {
+    fn see(self, who: &str, operation: &str, item: &mut Value, now: DateTime<Utc>) {
         let ledger = sk(item) == "LEDGER";
         match self {
             Self::LostAtOneLook if ledger && who.starts_with("reconcile") && item["inflight"].is_object() => {
@@ -263,6 +300,24 @@ impl Planted {
             }
             Self::TotalCapIgnored if pk(item) == "CAMPAIGNS" => {
                 item["attempts_total_max"] = json!({"NULL": true});
+            }
+            Self::ToldNotRead if sk(item).starts_with("LEAD#") => {
+                if let Some(item) = item.as_object_mut() {
+                    item.retain(|name, _| !["us", "zip", "tz"].contains(&name.as_str()));
+                }
+            }
+            Self::ForgottenAtMidnight if ledger && item["starts"].is_object() => {
+                let today = now.date_naive();
+                let is_of_today = |start: &Value| {
+                    let seconds = start["S"]
+                        .as_str()
+                        .and_then(|start| start.split_once('/')?.0.parse().ok());
+                    let at = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+                    at.is_some_and(|at| at.date_naive() == today)
+                };
+                if let Some(starts) = item["starts"]["L"].as_array_mut() {
+                    starts.retain(is_of_today);
+                }
             }
             Self::StartsNotCounted if ledger && item["starts"].is_object() => {
                 item["starts"] = json!({"L": []});
@@ -306,6 +361,37 @@ impl Planted {
     /// Whether a message is answered as sent and dropped.
     pub(crate) fn drops_message(self, who: &str) -> bool {
         self == Self::AnsweredBeforeStored && who.starts_with("webhook")
+    }
+
+    /// The law book with which the functions begin, if it is another than the build's.
+    pub(crate) fn book(self) -> Option<&'static Law> {
+        static BOOKS: [OnceLock<Law>; 3] = [const { OnceLock::new() }; 3];
+        let (book, changed): (_, fn(&str) -> Option<String>) = match self {
+            Self::LawIgnored => (&BOOKS[0], |line| match line.split_once(" = ")?.0 {
+                "hours" => {
+                    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+                    let hours = days.map(|day| format!("{day} = \"00:00-24:00\"")).join(", ");
+                    Some(format!("hours = {{ {hours} }}"))
+                }
+                "holiday_hours" => Some("holiday_hours = \"00:00-24:00\"".to_owned()),
+                "cap" => Some(String::new()),
+                _ => None,
+            }),
+            Self::LawByTheCampaignsClock => (&BOOKS[1], |line| match line.split_once(" = ")?.0 {
+                "jurisdiction" => Some(format!("{line}\nzone = \"America/New_York\"")),
+                "zone" => Some(String::new()),
+                _ => None,
+            }),
+            Self::LawCapsMissing => (&BOOKS[2], |line| line.starts_with("cap = ").then(String::new)),
+            _ => return None,
+        };
+        Some(book.get_or_init(|| {
+            let lines = BOOK
+                .lines()
+                .map(|line| changed(line).unwrap_or_else(|| line.to_owned()));
+            let text: Vec<String> = lines.collect();
+            Law::read(&text.join("\n")).unwrap_or_else(|error| panic!("{error}"))
+        }))
     }
 
     /// How often a request is sent.

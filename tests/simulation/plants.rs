@@ -21,6 +21,8 @@ pub(crate) struct Plant {
     pub(crate) aim: fn(&mut Faults),
     /// Two calls in five go this way.
     pub(crate) often: Option<CallOutcome>,
+    /// People live where the scenario says; else in Massachusetts, so that law has no part in it.
+    pub(crate) is_about_law: bool,
 }
 
 impl Plant {
@@ -32,11 +34,19 @@ impl Plant {
             scenario,
             aim: |_| (),
             often: None,
+            is_about_law: false,
         }
     }
 
     const fn aimed(self, aim: fn(&mut Faults)) -> Self {
         Self { aim, ..self }
+    }
+
+    const fn about_law(self) -> Self {
+        Self {
+            is_about_law: true,
+            ..self
+        }
     }
 
     const fn often(self, outcome: CallOutcome) -> Self {
@@ -48,7 +58,7 @@ impl Plant {
 }
 
 /// All defects.
-pub(crate) static ALL: [Plant; 27] = [
+pub(crate) static ALL: [Plant; 33] = [
     Plant::new(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone"),
     Plant::new(
         Planted::LostAtOneLook,
@@ -113,6 +123,30 @@ pub(crate) static ALL: [Plant; 27] = [
     Plant::new(Planted::DayCapIgnored, "day-cap-ignored", &["caps"], "caps"),
     Plant::new(Planted::TotalCapIgnored, "total-cap-ignored", &["caps"], "caps"),
     Plant::new(Planted::BoardNotMoved, "board-not-moved", &["sums"], "duplicates"),
+    Plant::new(Planted::LawIgnored, "law-ignored", &["windows"], "duplicates").about_law(),
+    Plant::new(
+        Planted::LawByTheCampaignsClock,
+        "law-by-the-campaigns-clock",
+        &["windows"],
+        "duplicates",
+    )
+    .about_law(),
+    Plant::new(Planted::LawCapsMissing, "law-caps-missing", &["caps"], "state-caps").about_law(),
+    Plant::new(
+        Planted::ToldNotRead,
+        "told-not-read",
+        &["windows", "no_lost_lead"],
+        "duplicates",
+    )
+    .about_law(),
+    Plant::new(Planted::SubjectNotNoted, "subject-not-noted", &["caps"], "state-caps").about_law(),
+    Plant::new(
+        Planted::ForgottenAtMidnight,
+        "forgotten-at-midnight",
+        &["caps"],
+        "state-caps",
+    )
+    .about_law(),
 ];
 
 /// A defect by its name.

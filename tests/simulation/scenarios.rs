@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::faults::Faults;
+use crate::homes::{self, Live};
 use crate::people::{self, People};
 use crate::plan::{CampaignPlan, hours};
 use crate::world::Deployed;
@@ -19,6 +20,7 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     pub(crate) faults: Faults,
     pub(crate) campaigns: &'static [CampaignPlan],
+    pub(crate) live: Live,
     /// RFC 3339, UTC.
     start: &'static str,
     minutes: i64,
@@ -101,6 +103,47 @@ const CAPPED: [CampaignPlan; 2] = [
     },
 ];
 
+/// Three lines of work over the same phones, two of them about the same: eight calls a day, where law counts to three.
+const COUNTED: [CampaignPlan; 3] = [
+    CampaignPlan {
+        per_day: 8,
+        subject: "solar",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "again",
+        zone: chrono_tz::America::Chicago,
+        opens: hours(9),
+        closes: hours(12),
+        per_day: 8,
+        subject: "solar",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "roof",
+        per_day: 8,
+        subject: "roof",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+];
+
+/// Hours on either side of a night, and hours that begin before it and end after: what they leave is the law's.
+const OVER_THE_CHANGE: [CampaignPlan; 3] = [
+    TWO[0],
+    TWO[1],
+    CampaignPlan {
+        id: "night",
+        opens: hours(22),
+        closes: hours(12),
+        per_day: 4,
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
 macro_rules! script {
     (|$people:ident| $body:expr) => {
         |$people: People| Box::pin(async move { $body })
@@ -108,12 +151,13 @@ macro_rules! script {
 }
 
 /// All days.
-pub(crate) static ALL: [Scenario; 15] = [
+pub(crate) static ALL: [Scenario; 16] = [
     Scenario {
         name: "bad-day",
         about: "two campaigns in two zones, people at work, everything goes wrong now and then",
         faults: Faults::BAD_DAY,
         campaigns: &TWO,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_CLOSING,
         minutes: OVER_NIGHT_MIN,
         has_dead_letters: false,
@@ -131,6 +175,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &ONE,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 70,
         has_dead_letters: false,
@@ -150,6 +195,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &ONE,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 100,
         has_dead_letters: false,
@@ -168,6 +214,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &ONE,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 110,
         has_dead_letters: false,
@@ -183,6 +230,7 @@ pub(crate) static ALL: [Scenario; 15] = [
         about: "all webhooks are lost for an hour",
         faults: Faults::BAD_DAY,
         campaigns: &ONE,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_OPENING,
         minutes: 110,
         has_dead_letters: false,
@@ -203,6 +251,7 @@ pub(crate) static ALL: [Scenario; 15] = [
         about: "outcomes crash until messages are dead letters; somebody puts them back",
         faults: Faults::BAD_DAY,
         campaigns: &ONE,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 100,
         has_dead_letters: true,
@@ -231,6 +280,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &TWO,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 90,
         has_dead_letters: false,
@@ -244,6 +294,7 @@ pub(crate) static ALL: [Scenario; 15] = [
         about: "every instance is replaced again and again; once the writers of messages are newer than their readers",
         faults: Faults::BAD_DAY,
         campaigns: &ONE,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_OPENING,
         minutes: 80,
         has_dead_letters: false,
@@ -270,13 +321,14 @@ pub(crate) static ALL: [Scenario; 15] = [
         about: "few phones, each in three campaigns",
         faults: Faults::BAD_DAY,
         campaigns: &THREE,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 100,
         has_dead_letters: false,
         script: script!(|people| {
             for n in 0..6 {
                 for plan in people.world.plans().to_vec() {
-                    people.add(&people::phone(n), plan.id).await;
+                    people.add(n, plan.id).await;
                 }
             }
         }),
@@ -291,6 +343,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &ONE,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_OPENING,
         minutes: 80,
         has_dead_letters: false,
@@ -310,6 +363,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &TWO,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_CLOSING,
         minutes: OVER_NIGHT_MIN,
         has_dead_letters: false,
@@ -321,10 +375,11 @@ pub(crate) static ALL: [Scenario; 15] = [
         name: "spring-forward",
         about: "the night in which an hour is left out",
         faults: Faults::BAD_DAY,
-        campaigns: &TWO,
+        campaigns: &OVER_THE_CHANGE,
+        live: Live::In(&homes::AROUND_THE_CHANGE),
         // Saturday 12:10 in New York; clocks change on Sunday, 14 March 2027.
         start: "2027-03-13T17:10:00Z",
-        minutes: OVER_NIGHT_MIN - 60,
+        minutes: OVER_NIGHT_MIN,
         has_dead_letters: false,
         script: script!(|people| {
             people::fill(&people, 16).await;
@@ -334,9 +389,10 @@ pub(crate) static ALL: [Scenario; 15] = [
         name: "fall-back",
         about: "the night in which an hour comes twice",
         faults: Faults::BAD_DAY,
-        campaigns: &TWO,
-        // Saturday 12:10 in New York; clocks change on Sunday, 7 November 2027.
-        start: "2027-11-06T16:10:00Z",
+        campaigns: &OVER_THE_CHANGE,
+        live: Live::In(&homes::AROUND_THE_CHANGE),
+        // Saturday 12:10 in New York; clocks change on Sunday, 1 November 2026.
+        start: "2026-10-31T16:10:00Z",
         minutes: OVER_NIGHT_MIN + 60,
         has_dead_letters: false,
         script: script!(|people| {
@@ -352,6 +408,7 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &THREE,
+        live: Live::In(&homes::ALL_OVER),
         start: BEFORE_OPENING,
         // Until Tuesday 17:30 UTC: the first times that people ask for are 16:00 and 17:00.
         minutes: 26 * 60 + 40,
@@ -359,11 +416,9 @@ pub(crate) static ALL: [Scenario; 15] = [
         script: script!(|people| {
             for n in 0..30 {
                 let plans = people.world.plans().to_vec();
-                people
-                    .add(&people::phone(n), plans[usize::try_from(n % 3).unwrap_or(0)].id)
-                    .await;
+                people.add(n, plans[usize::try_from(n % 3).unwrap_or(0)].id).await;
                 if n % 3 == 0 {
-                    people.add(&people::phone(n), plans[2].id).await;
+                    people.add(n, plans[2].id).await;
                 }
             }
         }),
@@ -376,13 +431,32 @@ pub(crate) static ALL: [Scenario; 15] = [
             ..Faults::BAD_DAY
         },
         campaigns: &CAPPED,
+        live: Live::InMassachusetts,
         start: BEFORE_OPENING,
         minutes: 26 * 60,
         has_dead_letters: false,
         script: script!(|people| {
             for n in 0..10 {
                 for plan in people.world.plans().to_vec() {
-                    people.add(&people::phone(n), plan.id).await;
+                    people.add(n, plan.id).await;
+                }
+            }
+        }),
+    },
+    Scenario {
+        name: "state-caps",
+        about: "three campaigns of eight calls a day, two of them about the same, where law counts to three in any 24 hours",
+        faults: Faults::BAD_DAY,
+        campaigns: &COUNTED,
+        live: Live::In(&homes::COUNTED),
+        start: BEFORE_OPENING,
+        // Until Tuesday 11:10: the first calls of Monday are a day old from 10:00 on.
+        minutes: 25 * 60 + 20,
+        has_dead_letters: false,
+        script: script!(|people| {
+            for n in 0..8 {
+                for plan in people.world.plans().to_vec() {
+                    people.add(n, plan.id).await;
                 }
             }
         }),

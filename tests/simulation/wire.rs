@@ -168,7 +168,7 @@ impl Wire {
             return Err(self.lost("no answer, but it was done", operation));
         }
         Ok(match world.planted {
-            Some(planted) => planted.answer(&self.who, operation, &request, answered),
+            Some(planted) => planted.answer(&self.who, operation, &request, answered, world.now()),
             None => answered,
         })
     }

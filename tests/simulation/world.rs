@@ -19,6 +19,7 @@ use crate::calendar::Calendar;
 use crate::dice::Dice;
 use crate::evidence::Evidence;
 use crate::faults::Faults;
+use crate::homes::{Homes, Live};
 use crate::instances::{self, Instances, Off};
 use crate::judge::{Finding, Judge};
 use crate::people::{self, People};
@@ -67,6 +68,7 @@ pub(crate) struct World {
     pub(crate) judge: Judge,
     plans: Vec<CampaignPlan>,
     calendars: Vec<Calendar>,
+    homes: Homes,
     clocks_differ: TimeDelta,
     faults: Mutex<Faults>,
     deployed: Mutex<Deployed>,
@@ -113,7 +115,13 @@ impl World {
                 }
             })
             .collect();
-        let calendars = plans.iter().map(|plan| Calendar::new(plan, scenario.start())).collect();
+        let calendars: Vec<Calendar> = plans.iter().map(|plan| Calendar::new(plan, scenario.start())).collect();
+        let is_lawful = plant.is_none_or(|plant| plant.is_about_law);
+        let live = if is_lawful {
+            scenario.live
+        } else {
+            Live::InMassachusetts
+        };
         Ok(Arc::new(Self {
             seed,
             planted: plant.map(|plant| plant.defect),
@@ -133,6 +141,7 @@ impl World {
             metrics: Metrics::default(),
             evidence: Evidence::default(),
             judge: Judge::default(),
+            homes: Homes::new(live, &calendars),
             plans,
             calendars,
             clocks_differ: if scenario.faults.clock_wrong + scenario.faults.clock_steps > 0 {
@@ -215,6 +224,17 @@ impl World {
         self.calendars.get(at)
     }
 
+    /// When a campaign may call a phone, by its hours and by law.
+    pub(crate) fn lawful(&self, id: &str, phone: &str) -> Option<&Calendar> {
+        let at = self.plans.iter().position(|plan| plan.id == id)?;
+        self.homes.lawful(at, phone)
+    }
+
+    /// Where people live.
+    pub(crate) fn homes(&self) -> &Homes {
+        &self.homes
+    }
+
     /// All campaigns.
     pub(crate) fn plans(&self) -> &[CampaignPlan] {
         &self.plans
@@ -235,9 +255,9 @@ impl World {
 
     fn is_day(&self, at: DateTime<Utc>) -> bool {
         let margin = TimeDelta::minutes(20);
-        self.calendars
+        [at, at - margin, at + margin]
             .iter()
-            .any(|calendar| [at, at - margin, at + margin].iter().any(|at| calendar.is_open(*at)))
+            .any(|at| self.homes.is_anybody_open(*at))
     }
 }
 

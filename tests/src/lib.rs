@@ -5,6 +5,7 @@ pub mod bulk_calls;
 pub mod doomed;
 pub mod fuzz_targets;
 mod fuzz_world;
+pub mod second_law;
 
 use std::time::Duration;
 

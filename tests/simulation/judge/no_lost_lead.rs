@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::{Items, moment, text};
+use crate::calendar::Calendar;
 use crate::world::World;
 
 const NAME: &str = "no_lost_lead";
@@ -16,6 +17,8 @@ const CALM_LAG_MAX: TimeDelta = TimeDelta::minutes(25);
 /// after the stop, and a run of reconcile before each.
 const IN_FLIGHT_MAX: TimeDelta = TimeDelta::minutes(50);
 
+/// Why a lead is never called, where nobody did anything.
+const NEVER: [&str; 2] = ["no_law", "never_opens"];
 /// The longest wait that is no day: that after tries that were refused again and again.
 const WAIT_MAX: TimeDelta = TimeDelta::minutes(120);
 /// Between two calls to a phone.
@@ -33,7 +36,14 @@ pub(super) fn look(world: &World, items: &Items) {
             continue;
         };
         let (line, next) = (text(lead, "q_pk"), moment(lead, "next"));
+        let ever_opens = world.lawful(plan.id, phone).is_some_and(Calendar::ever_opens);
         let wrong = match (waits(lead), next) {
+            (true, _) if !ever_opens => Some("waits, and may never be called there".to_owned()),
+            (false, _) if ever_opens && NEVER.contains(&text(lead, "why")) => Some(format!(
+                "is {} ({}), and may be called",
+                text(lead, "st"),
+                text(lead, "why")
+            )),
             (true, None) => Some(format!("waits as {} and has no next time", text(lead, "st"))),
             (true, Some(next)) if latest(world, lead, now).is_some_and(|latest| next > latest) => {
                 Some(format!("waits until {next} ({}), which is too late", text(lead, "why")))
@@ -57,20 +67,26 @@ pub(super) fn look(world: &World, items: &Items) {
 }
 
 /// The latest time that a lead may wait for, from the plan and from what people asked for: a day's cap moves it to the
-/// first opening of the next day, any other wait to the first opening after it is over.
+/// first opening of the next day, a cap of law to the first one after its hours, any other wait to the first opening after
+/// it is over.
 fn latest(world: &World, lead: &Value, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let campaign = text(lead, "campaign");
-    let calendar = world.calendar(campaign)?;
+    let phone = text(lead, "phone");
+    let calendar = world.lawful(campaign, phone)?;
     let now = now + world.clocks_differ();
-    let mut latest = calendar.next_day_start(now)?.max(calendar.next_start(now + WAIT_MAX)?);
+    let caps = world.homes().allowed(phone)?.caps(now);
+    let capped = caps.iter().map(|cap| TimeDelta::hours(cap.hours)).max();
+    let wait = capped.unwrap_or_default().max(WAIT_MAX);
+    let mut latest = calendar.next_day_start(now)?.max(calendar.next_start(now + wait)?);
     world.phones.with_calls(|calls| {
         for call in calls.iter().filter(|call| call.lead == text(lead, "id")) {
             let asked_for = call.asked_for().and_then(|at| {
                 let plan = world.plan(campaign)?;
+                let free = calendar.next_start(at + capped.unwrap_or(GAP));
                 if plan.date(at) == plan.date(call.call.accepted_at) {
-                    calendar.next_day_start(at)
+                    calendar.next_day_start(at).max(free)
                 } else {
-                    calendar.next_start(at + GAP)
+                    free
                 }
             });
             latest = latest.max(asked_for.unwrap_or(latest));
@@ -93,7 +109,10 @@ pub(super) fn calm(world: &World, items: &Items, since: DateTime<Utc>) {
         if reserved.is_some_and(|at| now - at < IN_FLIGHT_MAX) {
             continue;
         }
-        let is_open = |at| world.calendar(plan.id).is_some_and(|calendar| calendar.is_open(at));
+        let is_open = |at| {
+            let calendar = world.lawful(plan.id, phone);
+            calendar.is_some_and(|calendar| calendar.is_open(at))
+        };
         if is_open(since) && is_open(now) && now - next.max(since) > CALM_LAG_MAX {
             let what = format!(
                 "{phone} in {} is due since {} and nothing happens ({})",

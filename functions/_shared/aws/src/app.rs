@@ -95,6 +95,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Settings from outside.
     pub environment: Environment,
+    /// The law book of this build, which everything that is added stands over.
+    pub book: &'static Law,
     config: SdkConfig,
 }
 
@@ -146,6 +148,7 @@ impl App {
             law: LawBook::default(),
             metrics: Metrics::default(),
             environment,
+            book: Law::built_in(),
             config,
         })
     }
@@ -192,7 +195,7 @@ impl App {
     /// # Errors
     /// When the table cannot be reached; then nothing may be dialed.
     pub async fn law(&self, at_least: u64) -> Result<Arc<Law>, TableError> {
-        self.law.get(&self.table, at_least, self.clock.now()).await
+        self.law.get(&self.table, self.book, at_least, self.clock.now()).await
     }
 
     /// A campaign, cached, at least as new as a version that somebody saw.

@@ -22,7 +22,13 @@ type Read = Option<(Arc<Law>, DateTime<Utc>)>;
 pub struct LawBook(Arc<Mutex<Read>>);
 
 impl LawBook {
-    pub(crate) async fn get(&self, table: &Table, at_least: u64, now: DateTime<Utc>) -> Result<Arc<Law>, TableError> {
+    pub(crate) async fn get(
+        &self,
+        table: &Table,
+        book: &Law,
+        at_least: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Law>, TableError> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((law, read_at)) = known
             && law.version() >= at_least
@@ -32,10 +38,8 @@ impl LawBook {
         }
         let additions = table.law_additions().await?;
         // INVARIANT: what cannot be read as law stops the calls; the book alone would forget a ban.
-        let law = Law::built_in()
-            .with(&additions)
-            .map_err(|error| TableError::Corrupt(error.to_string()))?;
-        let law = Arc::new(law);
+        let law = book.with(&additions);
+        let law = Arc::new(law.map_err(|error| TableError::Corrupt(error.to_string()))?);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&law), now));
         Ok(law)
     }
