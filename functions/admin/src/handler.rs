@@ -16,7 +16,8 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     add_lead, campaign_api, jobs_api, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
+    report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show,
+    show_lead,
 };
 
 /// The function.
@@ -160,6 +161,7 @@ impl Handler {
         }
         match (method, path) {
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
+            ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,
             ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,

@@ -30,6 +30,7 @@ use redial_telephony::{bland, convoso};
 use crate::add_lead::add_lead;
 use crate::effects::{HeldSlot, News, free_slot, note_talk, tell};
 use crate::find_call::{Call, find_call};
+use crate::foreign_call::count_foreign;
 
 /// Rounds against others who write the same phone at the same time. Twenty deliveries at once are three rounds.
 const ROUNDS_MAX: u32 = 8;
@@ -447,6 +448,7 @@ impl Applier {
 
     /// Keeps a report that is about no call of ours.
     pub(crate) async fn unmatched(&self, delivery: &Delivery<'_>) -> Result<Applied, ApplyError> {
+        count_foreign(&self.app, &delivery.event).await?;
         // An inbound call of a stranger, or a call that another system placed through the same account.
         let what = match delivery.event.direction {
             Direction::Inbound => "inbound call of an unknown phone",

@@ -5,6 +5,7 @@ mod add_to_attempt;
 mod apply_outcome;
 mod effects;
 mod find_call;
+mod foreign_call;
 mod handler;
 
 pub use handler::Handler;
