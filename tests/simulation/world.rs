@@ -38,6 +38,8 @@ const NIGHT_MIN: u32 = 15;
 const LOOK_EVERY_MIN: u32 = 10;
 /// Calm hours at the end: everything due must be done in them.
 const CALM: TimeDelta = TimeDelta::minutes(40);
+/// They begin when all campaigns are open that open within this. One that rests for days is not waited for.
+const CALM_WAIT: TimeDelta = TimeDelta::hours(6);
 /// After everything was switched off, what is on its way comes to its end within this: the longest call, two looks of
 /// reconcile, and a message that comes again several times.
 const DRAIN: TimeDelta = TimeDelta::minutes(75);
@@ -339,18 +341,16 @@ async fn finish(world: &Arc<World>, people: &People) {
     });
     people.put_dead_letters_back();
     people::everything_on(people).await;
-    let calm_from = world
-        .calendars
-        .iter()
-        .filter_map(|calendar| {
-            if calendar.is_open(world.now()) {
-                Some(world.now())
-            } else {
-                calendar.next_opening(world.now())
-            }
-        })
-        .max()
-        .unwrap_or_else(|| world.now());
+    let now = world.now();
+    let openings = world.calendars.iter().filter_map(|calendar| {
+        if calendar.is_open(now) {
+            Some(now)
+        } else {
+            calendar.next_opening(now)
+        }
+    });
+    let near = openings.clone().filter(|at| *at - now < CALM_WAIT).max();
+    let calm_from = near.or(openings.min()).unwrap_or(now);
     world.pass_until(calm_from + CALM).await;
     world.judge.calm(world, calm_from);
     people::everything_off(people).await;

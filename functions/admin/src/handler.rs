@@ -16,8 +16,8 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     add_lead, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign, explain_lead, forget, jobs_api,
-    law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches, rules_again,
-    rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
+    law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches, report_call,
+    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
 };
 
 /// The function.
@@ -192,6 +192,7 @@ impl Handler {
             ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
             ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
+            ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,
             ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,

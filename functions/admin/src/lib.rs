@@ -19,6 +19,7 @@ mod queue_lead;
 mod queue_records;
 mod queue_status;
 mod queue_switches;
+mod report_call;
 mod request;
 mod rules_again;
 mod rules_approval;

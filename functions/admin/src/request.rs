@@ -75,7 +75,10 @@ impl Caller<'_> {
             Problem::new(
                 422,
                 "bad_field",
-                format!("failed to read the body: {}", redial_rules::plain(&error.to_string())),
+                format!(
+                    "failed to read the body: {}",
+                    without_numbers(&redial_rules::plain(&error.to_string()))
+                ),
                 "correct the field and send it again",
             )
         })
@@ -135,6 +138,25 @@ impl Caller<'_> {
             .map_err(|error| unavailable(&error))?
             .ok_or_else(unknown)
     }
+}
+
+/// So many digits in a row may be a phone number, which no error repeats.
+const DIGITS_MAX: usize = 6;
+
+/// A message with every long number left out.
+fn without_numbers(message: &str) -> String {
+    let mut kept = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(at);
+        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
+        let (digits, after) = from.split_at(end);
+        kept.push_str(before);
+        kept.push_str(if digits.len() > DIGITS_MAX { "…" } else { digits });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
 }
 
 pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {

@@ -21,8 +21,8 @@ use redial_aws::{App, WrongClock};
 use redial_domain::law::CallingHours;
 use redial_domain::{
     CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
-    GateInput, InFlight, Lead, LeadState, Ledger, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION,
-    WaitReason, gate,
+    GateInput, InFlight, Lead, LeadState, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION, WaitReason,
+    gate,
 };
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 use tokio::time::Instant;
@@ -97,7 +97,6 @@ pub(crate) struct Dialer {
 /// A reservation of ours.
 struct Reservation<'a> {
     message: &'a DialMessage,
-    ledger: Ledger,
     lead: Lead,
     inflight: InFlight,
     since: Instant,
@@ -176,7 +175,6 @@ impl Dialer {
         }
         let held = Reservation {
             message: &message,
-            ledger: Ledger { starts, ..ledger },
             lead,
             inflight,
             since,
@@ -416,12 +414,8 @@ impl Dialer {
 
     /// Gives line, start and slot back. What cannot be given back ends by reconcile.
     async fn give_back(&self, held: &Reservation<'_>) {
-        let starts = held.ledger.starts_without(held.inflight.reserved_at);
-        let given = self
-            .app
-            .table
-            .cancel_reservation(&held.message.phone, &held.inflight.id, &held.inflight.nonce, &starts)
-            .await;
+        let table = &self.app.table;
+        let given = table.cancel_reservation(&held.message.phone, &held.inflight).await;
         let freed = match given {
             Ok(_) => self.free_token(held.message).await,
             Err(error) => Err(error),

@@ -8,10 +8,12 @@ use redial_domain::law::Law;
 use redial_domain::{Direction, honour_by, may_hold_a_stop};
 
 use crate::apply_outcome::{Applied, Applier, ApplyError, Delivery};
+use crate::foreign_call::count_foreign;
 
 impl Applier {
     /// Keeps a report that is about no call of ours.
     pub(crate) async fn unmatched(&self, delivery: &Delivery<'_>) -> Result<Applied, ApplyError> {
+        count_foreign(&self.app, &delivery.event).await?;
         // An inbound call of a stranger, or a call that another system placed through the same account.
         let what = match delivery.event.direction {
             Direction::Inbound => "inbound call of an unknown phone",

@@ -6,6 +6,7 @@ mod apply_outcome;
 mod effects;
 mod end_call;
 mod find_call;
+mod foreign_call;
 mod handler;
 mod keep;
 

@@ -69,6 +69,11 @@ pub fn activity(of: &Phone, id: &str) -> Key {
     Key::new(phone(of), format!("ACTIVITY#{id}"))
 }
 
+/// A call that somebody else reported.
+pub fn report(of: &Phone, source: &str, call: &str) -> Key {
+    Key::new(phone(of), format!("REPORT#{source}#{call}"))
+}
+
 /// What people did with a campaign, or with everything (`all`).
 pub fn system_activities(of: &str) -> String {
     format!("ACTIVITIES#{of}")

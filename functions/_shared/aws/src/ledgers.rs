@@ -3,11 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use redial_domain::{AttemptId, CallId, InFlight, Ledger, Nonce, Phone, Placement, Start};
+use redial_domain::{AttemptId, CallId, InFlight, Ledger, Phone, Placement, Start};
 
 use crate::keys;
 use crate::leads::{Activity, activity_change, phone_of};
 use crate::table::{Change, Item, Key, Table, TableError, read};
+
+/// Rounds against others who write a ledger while a line is given back.
+const CANCEL_ROUNDS_MAX: usize = 4;
 
 /// What became of a reservation.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,28 +120,39 @@ impl Table {
         self.ignoring_condition(change).await.map(|_| ())
     }
 
-    /// Gives a line and its start back. Only for a call that is provably not placed.
+    /// Gives a line and its start back. Only for a call that is provably not placed. `false` when the line is not held
+    /// for it any more.
     ///
     /// # Errors
     /// When the table cannot be reached; the reservation then ends by reconcile.
-    pub async fn cancel_reservation(
-        &self,
-        phone: &Phone,
-        attempt: &AttemptId,
-        nonce: &Nonce,
-        starts: &[Start],
-    ) -> Result<bool, TableError> {
-        let change = Change::update(
-            keys::ledger(phone),
-            "REMOVE #inflight SET #starts = :without, #seq = #seq + :one",
-        )
-        .value(":without", starts)
-        .value(":one", 1)
-        .value(":a", attempt)
-        .value(":n", nonce)
-        .value(":placing", Placement::Placing)
-        .when("#inflight.#id = :a AND #inflight.#nonce = :n AND #inflight.#st = :placing");
-        self.ignoring_condition(change).await
+    pub async fn cancel_reservation(&self, phone: &Phone, reserved: &InFlight) -> Result<bool, TableError> {
+        for _ in 0..CANCEL_ROUNDS_MAX {
+            // What others have counted since the reservation stays.
+            let ledger = self.ledger(phone).await?;
+            let is_ours = |held: &InFlight| {
+                held.id == reserved.id && held.nonce == reserved.nonce && held.placement == Placement::Placing
+            };
+            if !ledger.inflight.as_ref().is_some_and(is_ours) {
+                return Ok(false);
+            }
+            let change = Change::update(
+                keys::ledger(phone),
+                "REMOVE #inflight SET #starts = :without, #seq = #seq + :one",
+            )
+            .value(":without", ledger.starts_without(reserved.reserved_at))
+            .value(":one", 1)
+            .value(":seen", ledger.seq)
+            .value(":a", &reserved.id)
+            .value(":n", &reserved.nonce)
+            .value(":placing", Placement::Placing)
+            .when("#inflight.#id = :a AND #inflight.#nonce = :n AND #inflight.#st = :placing AND #seq = :seen");
+            if self.ignoring_condition(change).await? {
+                return Ok(true);
+            }
+        }
+        Err(TableError::Unavailable(
+            "others kept writing the same ledger".to_owned(),
+        ))
     }
 
     /// Notes what a look at the provider found out about an attempt, and tells its lead's history, together. `false`

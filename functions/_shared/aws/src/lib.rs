@@ -27,6 +27,7 @@ pub mod ledgers;
 pub mod messages;
 pub mod past_calls;
 pub mod queues;
+pub mod reported_calls;
 pub mod rollout;
 pub mod rule_store;
 pub mod rulebook;

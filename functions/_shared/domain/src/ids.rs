@@ -120,6 +120,13 @@ impl From<&CampaignId> for Owner {
     }
 }
 
+impl Subject {
+    /// That of a call of which nobody knows what it was about: it counts with every subject.
+    pub fn any() -> Self {
+        Self("any".to_owned())
+    }
+}
+
 impl CampaignId {
     /// The campaign that exists from the start and takes leads whose source names none.
     pub fn default_campaign() -> Self {

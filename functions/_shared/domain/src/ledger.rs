@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::next_step::whole_seconds_up;
 use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Subject, Window};
 
-/// Start times kept. More than this in [`STARTS_KEPT_H`] hours and the phone is closed: no business cap is near it.
+/// Start times kept. More than this in [`STARTS_KEPT`] and the phone is closed: no business cap is near it.
 pub const STARTS_MAX: usize = 64;
 
 /// How long a start counts: a rolling 24 hours, or a local day that another zone's day overlaps.
-const STARTS_KEPT_H: i64 = 48;
+pub const STARTS_KEPT: TimeDelta = TimeDelta::hours(48);
 
 /// Beyond the longest call: ringing, and the provider's work before its webhook (up to a minute).
 const OVER_MARGIN: TimeDelta = TimeDelta::minutes(10);
@@ -224,6 +224,21 @@ impl Ledger {
         starts
     }
 
+    /// The starts to store when somebody else's call is reported: in the order of time, the newest that are kept. One that
+    /// began in the same second as an attempt of ours stands before it.
+    pub fn starts_with_reported(&self, at: DateTime<Utc>, subject: &Subject, now: DateTime<Utc>) -> Vec<Start> {
+        let start = Start {
+            at: whole_seconds_up(at),
+            subject: subject.clone(),
+        };
+        let mut starts = self.live_starts(now);
+        let place = starts.iter().position(|other| other.at >= start.at);
+        starts.insert(place.unwrap_or(starts.len()), start);
+        // A full ledger stays full, and no cap counts so many.
+        let surplus = starts.len().saturating_sub(STARTS_MAX);
+        starts.split_off(surplus)
+    }
+
     /// The starts to store when the one of an attempt is given back: the one at its reservation.
     pub fn starts_without(&self, reserved_at: DateTime<Utc>) -> Vec<Start> {
         let given_back = whole_seconds_up(reserved_at);
@@ -236,13 +251,20 @@ impl Ledger {
 
     /// The starts that still count.
     pub fn live_starts(&self, now: DateTime<Utc>) -> Vec<Start> {
-        let oldest = now - TimeDelta::hours(STARTS_KEPT_H);
+        let oldest = now - STARTS_KEPT;
         self.starts.iter().filter(|start| start.at > oldest).cloned().collect()
     }
 
     /// Whether an attempt is the one in flight.
     pub fn holds(&self, attempt: &AttemptId) -> bool {
         self.inflight.as_ref().is_some_and(|inflight| inflight.id == *attempt)
+    }
+}
+
+impl Start {
+    /// Whether it counts where calls about a subject are counted together.
+    pub fn is_about(&self, subject: &Subject) -> bool {
+        self.subject == *subject || self.subject == Subject::any()
     }
 }
 
@@ -333,5 +355,38 @@ mod tests {
             1,
             "48 hours later the others are gone"
         );
+    }
+
+    #[test]
+    fn a_reported_call_stands_in_its_place_and_is_not_given_back_for_ours() {
+        let [solar, any] = ["solar", "any"].map(|name| Subject::parse(name).unwrap());
+        let (ours, now) = (at("2026-11-20T10:05:00Z"), at("2026-11-20T10:06:00Z"));
+        let mut ledger = Ledger::default();
+        ledger.starts = ledger.starts_with(ours, &solar);
+        for reported in ["2026-11-20T10:05:00Z", "2026-11-20T09:00:00Z", "2026-11-18T09:00:00Z"] {
+            ledger.starts = ledger.starts_with_reported(at(reported), &any, now);
+        }
+        let told = |ledger: &Ledger| ledger.starts.iter().cloned().map(String::from).collect::<Vec<_>>();
+        let (nine, five) = (at("2026-11-20T09:00:00Z").timestamp(), ours.timestamp());
+        // What is older than two days is put in, and the next who writes leaves it out.
+        ledger.starts = ledger.live_starts(now);
+        assert_eq!(
+            told(&ledger),
+            [format!("{nine}/any"), format!("{five}/any"), format!("{five}/solar")]
+        );
+        ledger.starts = ledger.starts_without(ours);
+        assert_eq!(told(&ledger), [format!("{nine}/any"), format!("{five}/any")]);
+        assert!(ledger.starts.iter().all(|start| start.is_about(&solar)));
+    }
+
+    #[test]
+    fn a_full_ledger_stays_full() {
+        let any = Subject::any();
+        let mut ledger = Ledger::default();
+        let now = at("2026-11-20T10:00:00Z");
+        for minute in 0..100 {
+            ledger.starts = ledger.starts_with_reported(now - TimeDelta::minutes(minute), &any, now);
+        }
+        assert_eq!((ledger.starts.len(), ledger.last_start()), (STARTS_MAX, Some(now)));
     }
 }

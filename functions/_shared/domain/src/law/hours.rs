@@ -180,7 +180,7 @@ impl<'a> CallingHours<'a> {
             let hours = TimeDelta::hours(i64::from(cap.hours));
             let mut counted: Vec<DateTime<Utc>> = starts
                 .iter()
-                .filter(|start| cap.of == CapOf::Number || start.subject == *subject)
+                .filter(|start| cap.of == CapOf::Number || start.is_about(subject))
                 .map(|start| start.at)
                 .filter(|at| *at + hours > now)
                 .collect();
