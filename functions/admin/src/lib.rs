@@ -1,6 +1,7 @@
 //! The REST API for people and their tools.
 
 mod add_lead;
+mod callback_figures;
 mod campaign_api;
 mod campaign_fields;
 mod cursor;

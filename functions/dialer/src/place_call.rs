@@ -454,6 +454,7 @@ impl Dialer {
                 | WaitReason::LawCap { .. }
                 | WaitReason::OutsideLaw { .. }
                 | WaitReason::DailyCap { .. }
+                | WaitReason::KeptForCallback { .. }
                 | WaitReason::LedgerFull { .. }
                 | WaitReason::MinimumGap { .. }
         );

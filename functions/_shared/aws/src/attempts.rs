@@ -1,7 +1,9 @@
 //! Finished attempts: one transaction over three items of one phone, or an enrichment of what is there.
 
 use chrono::{DateTime, Utc};
-use redial_domain::{Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone};
+use redial_domain::{
+    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone, Promise,
+};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -370,10 +372,20 @@ fn affect(effects: &LedgerEffects, mut change: Change, proof: &str) -> Change {
             .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
             .value(":bad", at.timestamp_millis());
     }
+    if let Some(promises) = &effects.promises {
+        change = with_promises(change, promises);
+    }
     if let Some(starts) = &effects.starts {
         change = change.and("SET #starts = :starts").value(":starts", starts);
     }
     change
+}
+
+pub(crate) fn with_promises(change: Change, promises: &[Promise]) -> Change {
+    if promises.is_empty() {
+        return change.and("REMOVE #promises");
+    }
+    change.and("SET #promises = :promises").value(":promises", promises)
 }
 
 fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Change {

@@ -221,6 +221,16 @@ pub fn day(campaign: &CampaignId, date: NaiveDate, shard: u32) -> String {
     format!("{campaign}#{date}#{shard}")
 }
 
+/// The callbacks that a campaign dialed on a local day.
+pub fn callbacks(campaign: &CampaignId, date: NaiveDate) -> String {
+    format!("CALLBACKS#{campaign}#{date}")
+}
+
+/// One of them, by its attempt.
+pub fn callback(campaign: &CampaignId, date: NaiveDate, attempt: &AttemptId) -> Key {
+    Key::new(callbacks(campaign, date), attempt.as_str())
+}
+
 /// A lead's place on the board.
 pub fn board_place(lead: &Lead) -> (String, String) {
     (

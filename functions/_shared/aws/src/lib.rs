@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod app;
 pub mod attempts;
 pub mod bus;
+pub mod callbacks;
 pub mod campaigns;
 mod change;
 pub mod claim;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::law::{CallingHours, Jurisdiction, Law, NoLaw};
-use crate::{Campaign, CampaignStatus, Lead, LeadState, Ledger, MINIMUM_GAP_S, STARTS_MAX};
+use crate::{Campaign, CampaignStatus, KeptRoom, Lead, LeadState, Ledger, MINIMUM_GAP_S, STARTS_MAX};
 
 /// Causes that a person can lift at any moment are looked at again this soon, never at their planned end.
 const OPERATOR_RECHECK: TimeDelta = TimeDelta::minutes(15);
@@ -96,6 +96,11 @@ pub enum WaitReason {
         /// The cap.
         limit: u32,
     },
+    /// The call would take the last place of a promised callback.
+    KeptForCallback {
+        /// The cap in which one call is kept.
+        limit: u32,
+    },
     /// More starts in 48 hours than the ledger keeps.
     LedgerFull {
         /// How many it keeps.
@@ -173,6 +178,7 @@ impl WaitReason {
             Self::Hold => "hold",
             Self::LawCap { .. } => "law_cap",
             Self::DailyCap { .. } => "daily_cap",
+            Self::KeptForCallback { .. } => "kept_for_callback",
             Self::LedgerFull { .. } => "ledger_full",
             Self::MinimumGap { .. } => "minimum_gap",
             Self::OutsideLaw { .. } => "outside_law",
@@ -299,6 +305,9 @@ fn blocked_for_now(input: &GateInput<'_>, hours: &CallingHours<'_>) -> Option<(W
     if ledger.calls_on(today, window) >= limit {
         let tomorrow = today.succ_opt().map_or(soon, |date| window.start_of(date));
         return Some((WaitReason::DailyCap { limit }, tomorrow));
+    }
+    if let Some(KeptRoom { limit, until }) = ledger.kept_for_callback(lead, campaign, hours, now) {
+        return Some((WaitReason::KeptForCallback { limit }, until));
     }
     let live = ledger.live_starts(now);
     if live.len() >= STARTS_MAX {
