@@ -1,5 +1,6 @@
 //! The REST API for people and their tools.
 
+mod accounts_api;
 mod add_lead;
 mod callback_figures;
 mod campaign_api;

@@ -108,6 +108,11 @@ pub fn account(provider: &str) -> Key {
     Key::new(format!("ACCOUNT#{provider}"), "META")
 }
 
+/// How a provider account is shared in the newest minute.
+pub fn account_minute(provider: &str) -> Key {
+    Key::new(format!("ACCOUNT#{provider}"), "MINUTE")
+}
+
 /// How far the search for tokens that were lost has come.
 pub fn token_search() -> Key {
     Key::new("SEARCH", "TOKENS")

@@ -3,6 +3,7 @@
 //! What is stored where is in [`keys`]; what is deployed in [`layout`]. The one writer of a lead's first claim is
 //! [`intake`], of every later one [`claim`].
 
+pub mod account_shares;
 pub mod accounts;
 pub mod api_keys;
 pub mod app;

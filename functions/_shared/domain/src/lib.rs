@@ -20,6 +20,8 @@ mod phone;
 mod promise;
 mod rule;
 mod settings;
+mod share;
+mod spread;
 mod stop_in_summary;
 mod window;
 mod words;
@@ -47,6 +49,11 @@ pub use phone::{Phone, PhoneError, Region};
 pub use promise::{KeptRoom, Promise};
 pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 pub use settings::Settings;
+pub use share::{
+    Claimant, KEPT_FOR_LOWER, Lines, LinesOf, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, grant_lines, in_turn,
+    moments, share,
+};
+pub use spread::{AHEAD_MAX_MS, GAP_MS, Place, Source, spread};
 pub use stop_in_summary::find_stop_in_summary;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};

@@ -31,6 +31,7 @@ pub(crate) fn campaign() -> Campaign {
         },
         max_concurrent_calls: 5,
         calls_per_minute_max: None,
+        priority: PRIORITY_DEFAULT,
         attempts_total_max: None,
         attempts_per_day_max: 8,
         intervals_min: None,

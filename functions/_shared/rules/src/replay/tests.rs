@@ -42,6 +42,7 @@ fn campaign() -> Campaign {
         window: defaults.window.clone(),
         max_concurrent_calls: 5,
         calls_per_minute_max: None,
+        priority: redial_domain::PRIORITY_DEFAULT,
         attempts_total_max: None,
         attempts_per_day_max: 8,
         intervals_min: None,
