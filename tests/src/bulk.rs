@@ -84,6 +84,32 @@ impl Original {
         import(app, copies.map(|n| self.lead(n, at)));
     }
 
+    /// Copies that wait in a lane, each for an instant of its own.
+    ///
+    /// # Panics
+    /// When the engine refuses them.
+    pub fn import_in_lane(&self, app: &TestApp, lane: Lane, copies: impl Iterator<Item = (u64, DateTime<Utc>)>) {
+        import(
+            app,
+            copies.map(|(n, at)| {
+                let mut item = self.lead(n, at);
+                let shard = phone(n).bucket(self.shards);
+                let line = keys::queue_line(&Owner::from(&self.campaign), lane, shard);
+                item.insert("q_pk".to_owned(), json!({"S": line}));
+                item.insert("lane".to_owned(), json!({"S": lane.as_str()}));
+                if lane == Lane::Promise {
+                    item.insert("cb".to_owned(), json!({"N": at.timestamp().to_string()}));
+                    item.insert("st".to_owned(), json!({"S": "rescheduled"}));
+                    item.insert(
+                        "q_sk".to_owned(),
+                        json!({"S": format!("{}#rescheduled#{}", keys::time(at), lead_id(n))}),
+                    );
+                }
+                item
+            }),
+        );
+    }
+
     /// Copies that are being called, as the original is; their leads wait for the same instant.
     ///
     /// # Panics

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::messages::{DialMessage, TickMessage};
-use redial_aws::slots::{CLAIM, Token};
+use redial_aws::slots::{CLAIM, Claim, Token};
 use redial_domain::{CampaignId, Owner, Phone, Region};
 use redial_local::phone_settings::PhonesMode;
-use redial_tests::{TestApp, answer, instant, time_of};
+use redial_tests::{TestApp, answer, consent, instant, time_of};
 use serde_json::{Value, json};
 
 /// As many as a busy function has at once.
@@ -31,6 +31,7 @@ async fn system(campaigns: &[(&str, &str)]) -> TestApp {
             "subject": subject,
             "intervals_min": [2],
             "attempts_per_day_max": 8,
+            "consent": consent(),
             // Each calls from a number of its own.
             "voice": {"provider": "bland", "task": "Ask whether they still want the quote.", "from": format!("+1415555010{n}")},
         });
@@ -112,7 +113,16 @@ async fn workers(app: &TestApp, campaigns: &[(&str, &str)], phone: &Phone) {
         let slots = direct.table.slots(&owner, 0).await.unwrap();
         let _ = direct
             .table
-            .claim(&owner, 0, &slots[0], &[(phone.clone(), token)], now)
+            .claim(
+                &owner,
+                0,
+                &slots[0],
+                &Claim {
+                    tokens: &[(phone.clone(), token)],
+                    most: slots[0].max,
+                    paced_ms: 0,
+                },
+            )
             .await
             .unwrap();
         let message = DialMessage {

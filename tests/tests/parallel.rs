@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use redial_aws::messages::{DialMessage, TickMessage};
-use redial_aws::slots::{CLAIM, Token};
+use redial_aws::slots::{CLAIM, Claim, Token};
 use redial_domain::{CampaignId, Owner, Phone, Region};
 use redial_tests::{MONDAY_NOON, TestApp, ended};
 use serde_json::{Value, json};
@@ -118,7 +118,16 @@ async fn two_hundred_dialers_at_once_with_one_claim_call_once() {
     // Whoever claims first, the schedule or we, the line is reserved once.
     let _ = direct
         .table
-        .claim(&owner, 0, &slots[0], &[(phone.clone(), token.clone())], now)
+        .claim(
+            &owner,
+            0,
+            &slots[0],
+            &Claim {
+                tokens: &[(phone.clone(), token.clone())],
+                most: 1,
+                paced_ms: 0,
+            },
+        )
         .await
         .unwrap();
     let message = DialMessage {

@@ -45,6 +45,8 @@ pub(crate) struct Fields {
     #[serde(default, deserialize_with = "given")]
     calls_per_minute_max: Option<Option<u32>>,
     #[serde(default)]
+    priority: Option<u8>,
+    #[serde(default)]
     attempts_per_day_max: Option<u32>,
     #[serde(default)]
     pub(crate) rule_set: Option<RuleSetName>,
@@ -114,6 +116,7 @@ impl Fields {
             intervals_min,
             max_concurrent_calls,
             calls_per_minute_max,
+            priority,
             attempts_per_day_max,
             rule_set,
             subject,
@@ -229,6 +232,7 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
         "blackout_dates": window.blackout_dates,
         "max_concurrent_calls": campaign.max_concurrent_calls,
         "calls_per_minute_max": campaign.calls_per_minute_max,
+        "priority": campaign.priority,
         "rule_set": campaign.rule_set,
         "subject": campaign.subject,
         "default_region": campaign.default_region,

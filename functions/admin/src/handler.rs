@@ -15,9 +15,10 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    add_lead, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign, explain_lead, forget, jobs_api,
-    law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches, report_call,
-    rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show, show_lead,
+    accounts_api, add_lead, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign, explain_lead,
+    forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches,
+    report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show,
+    show_lead,
 };
 
 /// The function.
@@ -194,6 +195,10 @@ impl Handler {
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
+            ("GET", ["api", "admin", "accounts", provider]) => accounts_api::show(caller.may(View)?, provider).await,
+            ("PATCH", ["api", "admin", "accounts", provider]) => {
+                accounts_api::change(caller.may(ManageCampaigns)?, provider).await
+            }
             ("GET", ["api", "jobs"]) => jobs_api::list(caller.may(View)?).await,
             ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,

@@ -1,6 +1,8 @@
 //! The REST API for people and their tools.
 
+mod accounts_api;
 mod add_lead;
+mod callback_figures;
 mod campaign_api;
 mod campaign_fields;
 mod cursor;

@@ -17,6 +17,7 @@ use redial_domain::{Campaign, CampaignStatus, Lane, LeadState, Owner, Phone, Set
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::callback_figures::{self, LOOKED_MAX, Open};
 use crate::request::{Caller, unavailable};
 
 /// Leads of one campaign that are counted anew for each who looks.
@@ -35,6 +36,8 @@ pub(crate) struct Counts {
     total: u64,
     ready: u64,
     as_of: i64,
+    #[serde(default)]
+    callbacks: Open,
 }
 
 /// Which claimed leads of a campaign are queued and which are dialing.
@@ -102,17 +105,28 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
         as_of: now.timestamp(),
         ..Counts::default()
     };
+    let promises: Vec<String> = (0..campaign.shards)
+        .map(|shard| keys::queue_line(&Owner::from(&campaign.id), Lane::Promise, shard))
+        .collect();
+    let mut promised = Vec::new();
     for line in lines(campaign) {
+        let is_promise = promises.contains(&line);
         let mut after: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let page = app.table.queue_page(&line, after.as_deref(), "~", PAGE).await?;
             for item in &page.items {
                 let place = text(item, "q_sk").and_then(keys::read_queue_range);
                 let phone = Key::of(item).and_then(|key| phone_and_campaign(&key));
-                let (Some((at, stored, _)), Some((phone, _))) = (place, phone) else {
+                let (Some((at, stored, _)), Some((phone, of))) = (place, phone) else {
                     continue;
                 };
                 let state = claimed.state(&phone, stored, at, now);
+                if is_promise {
+                    counts.callbacks.open += 1;
+                    if state != LeadState::Dialing && promised.len() < LOOKED_MAX {
+                        promised.push((phone, of));
+                    }
+                }
                 *counts.states.entry(state.as_str().to_owned()).or_default() += 1;
                 counts.total += 1;
                 counts.ready += u64::from(matches!(state, LeadState::Pending | LeadState::Rescheduled) && at <= now);
@@ -123,6 +137,7 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
             }
         }
     }
+    counts.callbacks.look(app, &promised, now).await?;
     if counts.total > LIVE_MAX {
         app.table.write(Change::put(key, &counts)).await?;
     }
@@ -155,6 +170,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let mut as_of = now;
     let mut openings = BTreeMap::new();
     let mut accounts = BTreeMap::new();
+    let mut callbacks = BTreeMap::new();
     for campaign in &campaigns {
         let provider = &campaign.voice.provider;
         if !accounts.contains_key(provider) {
@@ -162,6 +178,8 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
             accounts.insert(provider.clone(), shown(&account, now));
         }
         let counts = count(app, campaign).await.map_err(|error| unavailable(&error))?;
+        let figures = callback_figures::shown(app, campaign, &counts.callbacks, now).await;
+        callbacks.insert(campaign.id.to_string(), figures.map_err(|error| unavailable(&error))?);
         for (state, n) in &counts.states {
             *total.states.entry(state.clone()).or_default() += n;
         }
@@ -209,6 +227,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
                 "max_attempts": default.and_then(|campaign| campaign.attempts_total_max),
                 "next_opening": openings,
                 "provider_accounts": accounts,
+                "callbacks": callbacks,
             },
             "stats": stats,
         }),

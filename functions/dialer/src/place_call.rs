@@ -461,6 +461,7 @@ impl Dialer {
                 | WaitReason::LawCap { .. }
                 | WaitReason::OutsideLaw { .. }
                 | WaitReason::DailyCap { .. }
+                | WaitReason::KeptForCallback { .. }
                 | WaitReason::LedgerFull { .. }
                 | WaitReason::MinimumGap { .. }
         );

@@ -170,7 +170,7 @@ fn learn(case: &Case<'_>, rules: Option<&RuleSet>, before: &Attempt, lead: Optio
         learned.attempt.word.clone_from(&facts.disposition_word);
     }
     if let Some((moved, step)) = changed {
-        case.effects_of(&step, &mut learned.effects);
+        case.effects_of(&step, &moved, &mut learned.effects);
         learned.stop = step.stop.or(learned.stop);
         if let Some(was) = lead {
             // The status before the call stays what it was: the next news of one call is no move of its own.

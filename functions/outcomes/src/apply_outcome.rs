@@ -412,6 +412,7 @@ impl Applier {
             Committed::AlreadyFinished | Committed::Stale => return Ok(None),
             Committed::Done => {}
         }
+        self.app.table.note_callback(&attempt).await?;
         note_talk(&self.app, phone, &attempt, &case.event.facts, true).await?;
         tracing::info!(
             attempt.id = %attempt.id,

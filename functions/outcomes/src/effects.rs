@@ -1,4 +1,5 @@
-//! What follows from a commit: the slot is free again, and the bus hears what became of the lead.
+//! What follows from a commit: the slot is free again, a callback that was dialed is noted, and the bus hears what
+//! became of the lead.
 //!
 //! It comes after the commit and outside of it, so it may be cut off; the same message again does it again. Doing it
 //! twice frees nobody else's slot, and listeners may hear the same thing twice.
@@ -68,6 +69,7 @@ pub(crate) async fn resume(
     stored: &StoredAttempt,
 ) -> Result<(), ApplyError> {
     let attempt = &stored.attempt;
+    app.table.note_callback(attempt).await?;
     if let Some(slot) = &attempt.slot {
         let held = HeldSlot {
             owner: &Owner::from(&campaign.id),

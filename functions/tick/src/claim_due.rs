@@ -1,7 +1,7 @@
 //! Claims what is due in one part of a campaign's queue.
 //!
 //! Data flow: switches and calling hours, once for all → slots (tokens whose claim has ended are freed after a look at
-//! the ledger) → how many may be claimed → heads of the lanes, by time: promises first, then leads never called, then
+//! the ledger) → what the provider's account leaves to the campaign in this minute → how many may be claimed → heads of the lanes, by time: promises first, then leads never called, then
 //! the ladder, which is never left without a tenth → gate per lead → claimed and sent, or moved on with its reason, so
 //! that a lead that may not be called never stands in front of one that may.
 //!
@@ -9,7 +9,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::App;
-use redial_aws::claim::{ClaimError, claim};
+use redial_aws::claim::{ClaimError, Room, claim};
 use redial_aws::keys;
 use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
 use redial_aws::messages::TickMessage;
@@ -18,7 +18,7 @@ use redial_aws::table::{Key, text};
 use redial_domain::law::{Ban, Law};
 use redial_domain::{
     Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
-    WaitReason, gate,
+    WaitReason, gate, in_turn,
 };
 
 /// Most keys read from a lane at once: enough for four slot items, one read unit or two.
@@ -29,8 +29,8 @@ const SPARE: usize = 5;
 const PAGES_MAX: usize = 10;
 /// A second look at a shard with due leads and no free slot comes after this many seconds.
 const REARM_S: i32 = 5;
-/// Of the free slots, one in this many is kept for the last lane, so that it does not starve.
-const LADDER_SHARE: usize = 10;
+/// Of the free places, one in this many is kept for the last lane, so that it does not starve.
+const LADDER_SHARE: u64 = 10;
 /// Longest sleep for a reason that a person can lift.
 const OPERATOR_SLEEP: TimeDelta = TimeDelta::minutes(15);
 
@@ -62,20 +62,27 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
         // Nobody is moved: a hundred thousand leads stay due and go on at the opening.
         return Ok(Looked::default());
     }
-    let account_closed_until = app.table.account_closed_until(&campaign.voice.provider).await?;
-    if account_closed_until.is_some_and(|until| until > now) {
+    let account = app.table.account(&campaign.voice.provider).await?;
+    if account.closed_until.is_some_and(|until| until > now) {
         return Ok(Looked::default());
     }
+    let share = app.shard_share(&account, &campaign, shard, now).await?;
     let owner = Owner::from(id);
     let slots = app.table.slots(&owner, shard).await?;
     let slots = free_ended_claims(app, &owner, shard, slots).await?;
-    let free: usize = slots.iter().map(|slot| slot.free(now) as usize).sum();
+    let room = Room {
+        slots: slots.clone(),
+        share,
+        is_spread: true,
+    };
+    let free = room.places(usize::MAX, now).len();
+    let for_ladder = kept_for_ladder(free, now);
 
     let mut looked = Looked::default();
     let mut open = Vec::new();
     let mut more_due = false;
     for lane in Lane::ALL {
-        let kept_for_ladder = if lane == Lane::Ladder { 0 } else { free / LADDER_SHARE };
+        let kept_for_ladder = if lane == Lane::Ladder { 0 } else { for_ladder };
         let budget = free.saturating_sub(kept_for_ladder + open.len());
         let heads = Heads {
             app,
@@ -91,11 +98,19 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
         more_due |= found.more;
         open.extend(found.open);
     }
-    looked.claimed = claim(app, &campaign, shard, &open, slots.clone()).await?;
+    looked.claimed = claim(app, &campaign, shard, &open, room).await?;
     if more_due && let Some(first) = slots.first() {
         rearm(app, &campaign, &owner, shard, first, now).await?;
     }
     Ok(looked)
+}
+
+/// Of free places, those that are kept for the last lane: a tenth, and of fewer than ten one in every tenth look. Looks
+/// come five seconds or a minute apart; the number of the look counts on by one in both.
+fn kept_for_ladder(free: usize, now: DateTime<Utc>) -> usize {
+    let look = now.timestamp() / i64::from(REARM_S) + now.timestamp() / 60;
+    let kept = in_turn(free as u64, LADDER_SHARE, u64::try_from(look).unwrap_or(0));
+    usize::try_from(kept).unwrap_or(free)
 }
 
 /// The head of one lane.

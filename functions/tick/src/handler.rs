@@ -7,7 +7,9 @@ use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::layout::SCHEDULE_AGE_MAX_S;
 use redial_aws::messages::{self, TickMessage};
 use redial_aws::setup::ensure_defaults;
+use redial_domain::{Campaign, CampaignStatus};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -72,9 +74,25 @@ impl Handler {
             return Ok(json!({"asked": 0, "skipped": "process_interval_minutes"}));
         }
         let campaigns = self.app.table.campaigns(None, CAMPAIGNS_MAX).await?;
+        self.share_accounts(&campaigns, now).await;
         let asks = TickMessage::for_running(&campaigns, now);
         self.app.queues.tick(&asks).await?;
         Ok(json!({"asked": asks.len()}))
+    }
+
+    /// Shares the minute of each provider account before the looks, so that they find it and need not do it each.
+    async fn share_accounts(&self, campaigns: &[Campaign], now: DateTime<Utc>) {
+        let running = campaigns.iter().filter(|c| c.status == CampaignStatus::Running);
+        let providers: BTreeSet<&str> = running.map(|campaign| campaign.voice.provider.as_str()).collect();
+        for provider in providers {
+            let shared = async {
+                let account = self.app.table.account(provider).await?;
+                self.app.account_minute(&account, provider, now).await
+            };
+            if let Err(error) = shared.await {
+                tracing::warn!("account not shared: {error}; the first look does it");
+            }
+        }
     }
 
     async fn look(&self, body: &str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! How we stand with a provider: whether its account is closed for a while, and since when it answers no questions.
 //!
-//! One item for each provider. It says nothing about leads or calls.
+//! One item for each provider. It says nothing about leads or calls. How its limits are kept is in [`crate::account_shares`].
 
 use chrono::serde::ts_milliseconds_option as millis;
 use chrono::{DateTime, Utc};
@@ -24,6 +24,26 @@ pub struct Account {
     /// What it says instead.
     #[serde(default)]
     pub silent_why: Option<String>,
+    /// Calls at once over all campaigns; none is without limit.
+    #[serde(default, rename = "at_once")]
+    pub calls_at_once_max: Option<u32>,
+    /// Calls started in any minute over all campaigns; none is without limit.
+    #[serde(default, rename = "per_minute")]
+    pub calls_per_minute_max: Option<u32>,
+}
+
+/// Most calls at once that an account may be set to. Bland's published plans have 10, 50 and 100; beyond is by contract.
+pub const CALLS_AT_ONCE_MAX: u32 = 10_000;
+
+/// Most calls a minute that an account may be set to: a hundred a second, where one partition of the table is still far
+/// from its limit.
+pub const CALLS_PER_MINUTE_MAX: u32 = 6_000;
+
+impl Account {
+    /// Whether campaigns have to share it.
+    pub const fn has_limits(&self) -> bool {
+        self.calls_at_once_max.is_some() || self.calls_per_minute_max.is_some()
+    }
 }
 
 impl Table {
@@ -43,6 +63,20 @@ impl Table {
     /// When it cannot be read.
     pub async fn account_closed_until(&self, provider: &str) -> Result<Option<DateTime<Utc>>, TableError> {
         Ok(self.account(provider).await?.closed_until)
+    }
+
+    /// Sets the limits of a provider account. They hold from the next minute on.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn limit_account(&self, provider: &str, limits: &Account) -> Result<(), TableError> {
+        let change = Change::update(
+            keys::account(provider),
+            "SET #at_once = :at_once, #per_minute = :per_minute",
+        )
+        .value(":at_once", limits.calls_at_once_max)
+        .value(":per_minute", limits.calls_per_minute_max);
+        self.write(change).await.map(|_| ())
     }
 
     /// Closes a provider account until a time, with a reason for people. Never shortens a closing.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone, Proof,
+    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone, Promise, Proof,
 };
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -396,10 +396,20 @@ fn affect(
             .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
             .value(":bad", at.timestamp_millis());
     }
+    if let Some(promises) = &effects.promises {
+        change = with_promises(change, promises);
+    }
     if let Some(starts) = &effects.starts {
         change = change.and("SET #starts = :starts").value(":starts", starts);
     }
     change
+}
+
+pub(crate) fn with_promises(change: Change, promises: &[Promise]) -> Change {
+    if promises.is_empty() {
+        return change.and("REMOVE #promises");
+    }
+    change.and("SET #promises = :promises").value(":promises", promises)
 }
 
 fn stop_subject(change: Change, ledger: &Ledger, effects: &LedgerEffects) -> Change {

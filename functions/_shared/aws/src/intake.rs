@@ -11,8 +11,9 @@ use redial_domain::{
 };
 use redial_rules::RuleSet;
 
+use crate::account_shares::Known;
 use crate::app::App;
-use crate::claim::{ClaimError, claim};
+use crate::claim::{ClaimError, Room, claim};
 use crate::leads::Activity;
 use crate::rulebook::RuleBookError;
 use crate::table::TableError;
@@ -324,11 +325,21 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
     }
 }
 
-/// Claims a fresh lead, unless others wait before it or no slot is free; then the tick does it in its turn.
+/// Claims a fresh lead, unless no slot is free, or the provider's account leaves no call for it in this minute; then the
+/// tick does it in its turn.
 async fn claim_now(app: &App, campaign: &Campaign, lead: &Lead) -> bool {
     let claimed: Result<usize, ClaimError> = async {
-        let slots = app.table.slots(&Owner::from(&campaign.id), lead.shard).await?;
-        claim(app, campaign, lead.shard, std::slice::from_ref(lead), slots).await
+        let share = match app.known_shard_share(campaign, lead.shard, app.clock.now()).await? {
+            Known::NoLimits => None,
+            Known::NotYet => return Ok(0),
+            Known::Share(share) => Some(share),
+        };
+        let room = Room {
+            slots: app.table.slots(&Owner::from(&campaign.id), lead.shard).await?,
+            share,
+            is_spread: false,
+        };
+        claim(app, campaign, lead.shard, std::slice::from_ref(lead), room).await
     }
     .await;
     match claimed {

@@ -140,6 +140,11 @@ pub fn account(provider: &str) -> Key {
     Key::new(format!("ACCOUNT#{provider}"), "META")
 }
 
+/// How a provider account is shared in the newest minute.
+pub fn account_minute(provider: &str) -> Key {
+    Key::new(format!("ACCOUNT#{provider}"), "MINUTE")
+}
+
 /// How far the search for tokens that were lost has come.
 pub fn token_search() -> Key {
     Key::new("SEARCH", "TOKENS")
@@ -251,6 +256,16 @@ pub fn board(list: &str, status: &str, shard: u32) -> String {
 /// The attempts of one local day of a campaign, of one part of it.
 pub fn day(campaign: &CampaignId, date: NaiveDate, shard: u32) -> String {
     format!("{campaign}#{date}#{shard}")
+}
+
+/// The callbacks that a campaign dialed on a local day.
+pub fn callbacks(campaign: &CampaignId, date: NaiveDate) -> String {
+    format!("CALLBACKS#{campaign}#{date}")
+}
+
+/// One of them, by its attempt.
+pub fn callback(campaign: &CampaignId, date: NaiveDate, attempt: &AttemptId) -> Key {
+    Key::new(callbacks(campaign, date), attempt.as_str())
 }
 
 /// A lead's place on the board.

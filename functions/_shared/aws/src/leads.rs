@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redial_domain::{Actor, CampaignId, Lead, LeadId, LeadState, Ledger, Phone, Profile};
 use serde::{Deserialize, Serialize};
 
+use crate::attempts::with_promises;
 use crate::keys;
 use crate::layout::{EXPIRES_AT, QUEUE_INDEX, REF_INDEX};
 use crate::ledgers::ledger_of;
@@ -255,9 +256,18 @@ impl Table {
         activity: &Activity,
         retention_days: u32,
     ) -> Result<bool, TableError> {
-        let fence = Change::update(keys::ledger(&lead.phone), "ADD #seq :one SET #sv = :sv")
+        let mut fence = Change::update(keys::ledger(&lead.phone), "ADD #seq :one SET #sv = :sv")
             .value(":one", 1)
             .value(":sv", redial_domain::SCHEMA_VERSION);
+        if lead.callback_at.is_some() && lead.open_promise().is_none() {
+            // Nobody is owed this callback any more: other campaigns need not leave room for it.
+            let ledger = self.ledger(&lead.phone).await?;
+            if let Some(promises) = ledger.promises_without(&lead.campaign) {
+                fence = with_promises(fence, &promises)
+                    .value(":seen_seq", ledger.seq)
+                    .when("#seq = :seen_seq");
+            }
+        }
         let changes = vec![
             lead_update(lead, seen, expiry(lead, retention_days))?,
             fence,
@@ -265,7 +275,7 @@ impl Table {
         ];
         match self.transact(changes).await {
             Ok(()) => Ok(true),
-            Err(error) if error.condition_at(0) => Ok(false),
+            Err(error) if error.condition_at(0) || error.condition_at(1) => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -3,11 +3,13 @@
 //! What is stored where is in [`keys`]; what is deployed in [`layout`]. The one writer of a lead's first claim is
 //! [`intake`], of every later one [`claim`].
 
+pub mod account_shares;
 pub mod accounts;
 pub mod api_keys;
 pub mod app;
 pub mod attempts;
 pub mod bus;
+pub mod callbacks;
 pub mod campaigns;
 mod change;
 pub mod claim;

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Region, RuleSetName,
-    STATEMENT_MAX, Settings, Subject, Voice,
+    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, PRIORITY_DEFAULT,
+    Region, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -88,6 +88,7 @@ pub fn campaign_from_defaults(
         window: defaults.window.clone(),
         max_concurrent_calls: defaults.max_concurrent_calls,
         calls_per_minute_max: None,
+        priority: PRIORITY_DEFAULT,
         attempts_total_max: defaults.attempts_total_max,
         attempts_per_day_max: defaults.attempts_per_day_max,
         intervals_min: None,

@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redial_domain::{AttemptId, Campaign, InFlight, Owner, Phone};
+use redial_domain::{AttemptId, Campaign, GAP_MS, InFlight, Owner, Phone, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::account_shares::ShardShare;
 use crate::keys;
 use crate::table::{Change, Query, Table, TableError, read, text};
 
@@ -70,12 +71,13 @@ pub struct SlotItem {
     pub max: u32,
     /// Tokens it holds, by phone.
     pub tokens: BTreeMap<Phone, Token>,
-    /// The minute that `claimed` counts.
-    minute: i64,
-    /// Claims in that minute.
-    claimed: u32,
-    /// Claims that one minute may have; none is without limit.
+    /// It starts no call before this, in milliseconds: those that were claimed come first.
+    paced_ms: i64,
+    /// Calls that it may start in a minute; none is without limit.
     rate: Option<u32>,
+    /// Of a shard's first item: in the minute of an account's sharing, and the number of its moments that are gone.
+    account_minute: i64,
+    moments_gone: u32,
     /// Until when a second look is already asked for.
     armed_until: i64,
 }
@@ -86,11 +88,13 @@ struct Stored {
     #[serde(default)]
     t: BTreeMap<String, String>,
     #[serde(default)]
-    minute: i64,
-    #[serde(default)]
-    claimed: u32,
+    paced_ms: i64,
     #[serde(default)]
     rate: Option<u32>,
+    #[serde(default)]
+    account_minute: i64,
+    #[serde(default)]
+    moments_gone: u32,
     #[serde(default)]
     armed_until: i64,
 }
@@ -103,28 +107,46 @@ struct New {
 }
 
 impl SlotItem {
-    /// How many more leads may be claimed into it now.
-    pub fn free(&self, now: DateTime<Utc>) -> u32 {
+    /// As calls start from it. Without a rate a single lead that was just added need not wait behind others
+    /// (`is_spread` is false); everything else is spread.
+    pub fn source(&self, share: Option<&ShardShare>, is_spread: bool) -> Source {
         let held = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
-        let slots = self.max.saturating_sub(held);
-        self.rate.map_or(slots, |rate| {
-            slots.min(rate.saturating_sub(self.claimed_in(minute_of(now))))
-        })
+        let lines = share
+            .and_then(|share| share.lines_of(self.n))
+            .unwrap_or(self.max)
+            .min(self.max);
+        let none = self.rate == Some(0);
+        let gap_ms = self.rate.map_or(0, |rate| 60_000 / i64::from(rate.max(1)));
+        Source {
+            free: if none { 0 } else { lines.saturating_sub(held) },
+            next_ms: if is_spread || self.rate.is_some() {
+                self.paced_ms
+            } else {
+                0
+            },
+            gap_ms: if is_spread { gap_ms.max(GAP_MS) } else { gap_ms },
+        }
     }
 
-    const fn claimed_in(&self, minute: i64) -> u32 {
-        if self.minute == minute { self.claimed } else { 0 }
-    }
-
-    /// Seconds between two calls at this item's rate, and how many were claimed already this minute.
-    pub fn pace(&self, now: DateTime<Utc>) -> Option<(f64, u32)> {
-        self.rate
-            .map(|rate| (60.0 / f64::from(rate.max(1)), self.claimed_in(minute_of(now))))
+    /// How many of a minute's moments are gone, as far as this item knows: it must be its shard's first one.
+    pub const fn moments_gone(&self, minute: i64) -> u32 {
+        if self.account_minute == minute {
+            self.moments_gone
+        } else {
+            0
+        }
     }
 }
 
-const fn minute_of(now: DateTime<Utc>) -> i64 {
-    now.timestamp().div_euclid(60)
+/// What is claimed into one slot item together.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// Phones with their tokens, at most [`TOKENS_PER_ITEM`].
+    pub tokens: &'a [(Phone, Token)],
+    /// Tokens that the item may hold then: its own limit, or what the account leaves to it.
+    pub most: u32,
+    /// It starts no further call before this, in milliseconds.
+    pub paced_ms: i64,
 }
 
 impl Table {
@@ -155,9 +177,10 @@ impl Table {
                     n,
                     max: stored.max,
                     tokens,
-                    minute: stored.minute,
-                    claimed: stored.claimed,
+                    paced_ms: stored.paced_ms,
                     rate: stored.rate,
+                    account_minute: stored.account_minute,
+                    moments_gone: stored.moments_gone,
                     armed_until: stored.armed_until,
                 })
             })
@@ -173,12 +196,10 @@ impl Table {
         owner: &Owner,
         shard: u32,
         slot: &SlotItem,
-        claims: &[(Phone, Token)],
-        now: DateTime<Utc>,
+        claim: &Claim<'_>,
     ) -> Result<bool, TableError> {
-        let minute = minute_of(now);
-        let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
-        let Some(room) = slot.max.checked_sub(count) else {
+        let count = u32::try_from(claim.tokens.len()).unwrap_or(u32::MAX);
+        let Some(room) = claim.most.min(slot.max).checked_sub(count) else {
             return Ok(false);
         };
         let mut conditions = vec![
@@ -188,26 +209,52 @@ impl Table {
         ];
         let mut change = Change::update(keys::slot(owner, shard, slot.n), "")
             .value(":max", slot.max)
-            .value(":room", room);
+            .value(":room", room)
+            .value(":paced", claim.paced_ms.max(slot.paced_ms));
         if slot.rate.is_some() {
-            // The minute's count is exact because nobody else may have counted since it was read.
-            change = change
-                .and("SET #minute = :minute, #claimed = :claimed")
-                .value(":minute", minute)
-                .value(":claimed", slot.claimed_in(minute) + count)
-                .value(":seen_minute", slot.minute)
-                .value(":seen_claimed", slot.claimed);
-            conditions.push("((attribute_not_exists(#minute) AND :seen_minute = :zero) OR (#minute = :seen_minute AND #claimed = :seen_claimed))".to_owned());
-            change = change.value(":zero", 0);
+            // The rate is exact because nobody else may have claimed since it was read.
+            conditions.push("(#paced_ms = :seen OR (attribute_not_exists(#paced_ms) AND :seen = :zero))".to_owned());
+            change = change.value(":seen", slot.paced_ms).value(":zero", 0);
         }
-        for (n, (phone, token)) in claims.iter().enumerate() {
+        for (n, (phone, token)) in claim.tokens.iter().enumerate() {
             change = change
                 .and(&format!("SET #t.#p{n} = :tok{n}"))
                 .name(&format!("#p{n}"), phone.as_str())
                 .value(&format!(":tok{n}"), token.stored());
             conditions.push(format!("attribute_not_exists(#t.#p{n})"));
         }
+        let change = change.and("SET #paced_ms = :paced");
         self.ignoring_condition(change.when(&conditions.join(" AND "))).await
+    }
+
+    /// Takes moments of an account's minute for a shard, up to a number of them. `false` means that somebody else took
+    /// some since `first`, the shard's first item, was read.
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn take_moments(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        first: &SlotItem,
+        minute: i64,
+        gone: u32,
+    ) -> Result<bool, TableError> {
+        let change = Change::update(
+            keys::slot(owner, shard, first.n),
+            "SET #account_minute = :minute, #moments_gone = :gone",
+        )
+        .value(":minute", minute)
+        .value(":gone", gone);
+        let change = if first.account_minute == minute {
+            change
+                .value(":seen", first.moments_gone)
+                .when("attribute_exists(#pk) AND #account_minute = :minute AND #moments_gone = :seen")
+        } else {
+            change
+                .when("attribute_exists(#pk) AND (attribute_not_exists(#account_minute) OR #account_minute < :minute)")
+        };
+        self.ignoring_condition(change).await
     }
 
     /// Frees an attempt's token. Does nothing when it is gone or another attempt's: freeing twice is safe.

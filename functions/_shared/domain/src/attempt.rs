@@ -91,6 +91,22 @@ pub struct Attempt {
         skip_serializing_if = "Option::is_none"
     )]
     pub law_cap_until: Option<DateTime<Utc>>,
+    /// Room kept for a promised callback allowed no ordinary call before.
+    #[serde(
+        default,
+        rename = "kept_until",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub kept_until: Option<DateTime<Utc>>,
+    /// The promised time that the lead waited for when the call ended. A call that began at or after it is the callback.
+    #[serde(
+        default,
+        rename = "cb",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub promised_at: Option<DateTime<Utc>>,
     /// The slot that it held, `<shard>/<n>`, so that a repeated delivery can free it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,
@@ -112,6 +128,14 @@ const fn no_transfer() -> Transfer {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_no_transfer(transfer: &Transfer) -> bool {
     *transfer == Transfer::None
+}
+
+impl Attempt {
+    /// The promised time that this call kept: it came to the phone, and began at or after that time.
+    pub fn kept_promise(&self) -> Option<DateTime<Utc>> {
+        let reached = self.counted && self.direction == Direction::Outbound && self.outcome.reached_the_phone();
+        self.promised_at.filter(|at| reached && self.started_at >= *at)
+    }
 }
 
 /// How we know that an attempt is over.
@@ -145,6 +169,14 @@ pub struct Decision {
         skip_serializing_if = "Option::is_none"
     )]
     pub next_at: Option<DateTime<Utc>>,
+    /// The promised time that the lead waits for now.
+    #[serde(
+        default,
+        rename = "cb",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub callback_at: Option<DateTime<Utc>>,
     /// How far a stop reaches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopScope>,

@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, ConsentAssertion, Region, RuleSetName, Subject, Window, WindowError};
+use crate::{
+    CampaignId, ConsentAssertion, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region, RuleSetName, Subject, Window,
+    WindowError,
+};
 
 /// Longest name of a campaign, in characters.
 pub const CAMPAIGN_NAME_MAX: usize = 200;
@@ -54,6 +57,9 @@ pub struct Campaign {
     /// Calls started in one minute; none is without limit.
     #[serde(default)]
     pub calls_per_minute_max: Option<u32>,
+    /// Who is served first on the provider's account: 9 before 1.
+    #[serde(default = "Campaign::default_priority")]
+    pub priority: u8,
     /// Calls in a lead's whole life; none is without limit.
     #[serde(default)]
     pub attempts_total_max: Option<u32>,
@@ -273,6 +279,24 @@ impl Campaign {
         )?;
         if let Some(rate) = self.calls_per_minute_max {
             within("calls_per_minute_max", rate, CALLS_PER_MINUTE_MAX)?;
+            if rate < self.shards {
+                return field(
+                    "calls_per_minute_max",
+                    format!(
+                        "{rate} is less than one for each of its {} shards; a part of its leads would never be called",
+                        self.shards
+                    ),
+                );
+            }
+        }
+        if !(PRIORITY_MIN..=PRIORITY_MAX).contains(&self.priority) {
+            return field(
+                "priority",
+                format!(
+                    "{} is outside {PRIORITY_MIN} to {PRIORITY_MAX}; {PRIORITY_MAX} is served first",
+                    self.priority
+                ),
+            );
         }
         if let Some(total) = self.attempts_total_max {
             within("max_attempts_per_lead", total, ATTEMPTS_TOTAL_MAX_MAX)?;
@@ -313,6 +337,10 @@ impl Campaign {
             );
         }
         Ok(())
+    }
+
+    const fn default_priority() -> u8 {
+        PRIORITY_DEFAULT
     }
 
     /// Accepted is not ringing: a provider's queue may hold a call for minutes (`facts`: a call id is only queue
@@ -389,12 +417,17 @@ mod tests {
         let good = crate::gate::tests::campaign();
         good.check().unwrap();
         type Change = fn(&mut Campaign);
-        let bad: [(&str, Change); 9] = [
+        let bad: [(&str, Change); 12] = [
             ("name", |c| c.name = "  ".into()),
             ("max_concurrent_calls", |c| c.max_concurrent_calls = 0),
             ("attempts_per_day_max", |c| c.attempts_per_day_max = 25),
             ("max_attempts_per_lead", |c| c.attempts_total_max = Some(11)),
             ("calls_per_minute_max", |c| c.calls_per_minute_max = Some(0)),
+            ("calls_per_minute_max", |c| {
+                (c.calls_per_minute_max, c.max_concurrent_calls, c.shards) = (Some(3), 500, 4)
+            }),
+            ("priority", |c| c.priority = 0),
+            ("priority", |c| c.priority = 10),
             ("intervals_min", |c| c.intervals_min = Some(vec![])),
             ("window", |c| c.window.end = crate::LocalTime::new(11, 4).unwrap()),
             ("voice", |c| c.voice.task = None),

@@ -154,6 +154,7 @@ impl Check {
             Self::Hold => "hold",
             Self::LawCap => "law_cap",
             Self::DailyCap => "daily_cap",
+            Self::KeptForCallback => "kept_for_callback",
             Self::LedgerFull => "ledger_full",
             Self::MinimumGap => "minimum_gap",
             Self::LawHours => "outside_law",

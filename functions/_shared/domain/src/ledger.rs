@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::next_step::whole_seconds_up;
-use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Subject, Window};
+use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Promise, Subject, Window};
 
 /// Start times kept. More than this in [`STARTS_KEPT`] and the phone is closed: no business cap is near it.
 pub const STARTS_MAX: usize = 64;
@@ -67,6 +67,9 @@ pub struct Ledger {
     /// Starts of the last 48 hours, oldest first.
     #[serde(default)]
     pub starts: Vec<Start>,
+    /// Callbacks that were promised to the phone and are still open, soonest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub promises: Vec<Promise>,
     /// Subjects that were sold or stopped.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stops: BTreeMap<Subject, SubjectStop>,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Start, Statement, Subject, SubjectStop};
+use crate::{Promise, Start, Statement, Subject, SubjectStop};
 
 /// What changes in the ledger when an attempt ends.
 #[derive(Debug, Clone, Default)]
@@ -17,12 +17,14 @@ pub struct LedgerEffects {
     pub subject_stop: Option<(Subject, SubjectStop)>,
     /// The starts to keep, when one is given back or was never counted.
     pub starts: Option<Vec<Start>>,
+    /// The promises that are open now, when one was made, kept or closed.
+    pub promises: Option<Vec<Promise>>,
 }
 
 impl LedgerEffects {
     /// Whether a whole attribute is replaced, so that it must have been made from what is there.
     pub const fn replaces(&self) -> bool {
-        self.subject_stop.is_some() || self.starts.is_some()
+        self.subject_stop.is_some() || self.starts.is_some() || self.promises.is_some()
     }
 
     /// Whether nothing in the ledger changes.
@@ -32,5 +34,6 @@ impl LedgerEffects {
             && self.bad_at.is_none()
             && self.subject_stop.is_none()
             && self.starts.is_none()
+            && self.promises.is_none()
     }
 }

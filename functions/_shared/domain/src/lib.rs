@@ -20,8 +20,11 @@ mod ledger;
 mod ledger_effects;
 mod next_step;
 mod phone;
+mod promise;
 mod rule;
 mod settings;
+mod share;
+mod spread;
 mod stop_in_summary;
 mod window;
 mod words;
@@ -49,8 +52,14 @@ pub use ledger::{InFlight, Ledger, Placement, STARTS_KEPT, STARTS_MAX, Start, Su
 pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};
+pub use promise::{KeptRoom, Promise};
 pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
 pub use settings::Settings;
+pub use share::{
+    Claimant, KEPT_FOR_LOWER, Lines, LinesOf, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, grant_lines, in_turn,
+    moments, share,
+};
+pub use spread::{AHEAD_MAX_MS, GAP_MS, Place, Source, spread};
 pub use stop_in_summary::find_stop_in_summary;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};

@@ -13,6 +13,9 @@ use crate::{
 /// A person who was connected to an agent is not called while the two may still talk.
 const TRANSFER_HOLD: TimeDelta = TimeDelta::minutes(30);
 
+/// A promised time that is longer ago than this when it is first heard of is a wrong date, not a promise.
+const MISSED_MAX: TimeDelta = TimeDelta::hours(24);
+
 /// Longest wait after tries that were refused before dialing: two hours, the last rung of the ladder.
 const REFUSED_WAIT_MAX_MIN: i64 = 120;
 
@@ -25,6 +28,10 @@ pub struct Limits<'a> {
     pub window: &'a Window,
     /// A law's rolling cap allows no call before.
     pub law_cap_until: Option<DateTime<Utc>>,
+    /// Room kept for a promised callback allows no ordinary call before.
+    pub kept_until: Option<DateTime<Utc>>,
+    /// When the call that ended had begun.
+    pub started_at: DateTime<Utc>,
     /// Calls to the phone on one local day.
     pub attempts_per_day_max: u32,
     /// Calls in the lead's life.
@@ -120,6 +127,11 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
         NextWish::At(time) if time > now => Some(time),
         _ => None,
     };
+    // A promised time that passed before its report came: owed at once, and late from then on.
+    let missed = match answer.next {
+        NextWish::At(time) if time <= now && time > now - MISSED_MAX => Some(time),
+        _ => None,
+    };
     let is_news_only = event.kind == EventKind::Later || event.direction == Direction::Inbound;
     if is_news_only && promised.is_none() {
         return Step {
@@ -147,18 +159,37 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
     };
     let same_day = |time| limits.window.date_of(time) == limits.window.date_of(now);
 
-    let (state, time, lane, reason) = if let Some(time) = promised {
-        let time = if capped && same_day(time) {
+    let at_the_promised = |time: DateTime<Utc>| {
+        if capped && same_day(time) {
             next_day(earliest)
         } else {
             open(time.max(earliest))
+        }
+    };
+    let refused_wait = TimeDelta::minutes((2_i64 << lead.refusals.min(8)).min(REFUSED_WAIT_MAX_MIN));
+    let owed = promised
+        .is_none()
+        .then(|| still_owed(lead, event, answer, limits))
+        .flatten();
+    // An ordinary call leaves the last place under a cap to a callback that was promised.
+    let ordinary = limits.kept_until.map_or(earliest, |until| until.max(earliest));
+
+    let (state, time, lane, reason) = if let Some(time) = promised {
+        (LeadState::Rescheduled, at_the_promised(time), Lane::Promise, "callback")
+    } else if let Some(owed) = owed {
+        let again = match answer.next {
+            _ if owed > now => Some(owed),
+            _ if !facts.may_have_rung => Some(now + refused_wait),
+            NextWish::InMinutes(wait) => Some(ended_at + TimeDelta::minutes(i64::from(wait))),
+            NextWish::At(_) => Some(earliest),
+            NextWish::NextDay => None,
         };
-        (LeadState::Rescheduled, time, Lane::Promise, "callback")
+        let time = again.map_or_else(|| next_day(earliest), at_the_promised);
+        (LeadState::Rescheduled, time, Lane::Promise, "callback_kept")
     } else if !facts.may_have_rung {
-        let wait = TimeDelta::minutes((2_i64 << lead.refusals.min(8)).min(REFUSED_WAIT_MAX_MIN));
         (
             LeadState::Pending,
-            open((now + wait).max(earliest)),
+            open((now + refused_wait).max(ordinary)),
             lead.lane,
             "refused_before_dialing",
         )
@@ -178,26 +209,45 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
             NextWish::InMinutes(wait) => {
                 let due = ended_at + TimeDelta::minutes(i64::from(wait));
                 let by_law = limits.law_cap_until.is_some_and(|until| until > due.max(gap_over));
-                let reason = if by_law { "law_cap" } else { "interval" };
-                (LeadState::Pending, open(due.max(earliest)), Lane::Ladder, reason)
+                let kept = ordinary > due.max(earliest);
+                let reason = match (kept, by_law) {
+                    (true, _) => "kept_for_callback",
+                    (false, true) => "law_cap",
+                    (false, false) => "interval",
+                };
+                (LeadState::Pending, open(due.max(ordinary)), Lane::Ladder, reason)
             }
             NextWish::At(_) => (
-                LeadState::Pending,
+                LeadState::Rescheduled,
                 open(earliest),
                 Lane::Promise,
                 "callback_time_passed",
             ),
-            NextWish::NextDay => (LeadState::Pending, next_day(earliest), Lane::Ladder, "next_day"),
+            NextWish::NextDay => (LeadState::Pending, next_day(ordinary), Lane::Ladder, "next_day"),
         }
     };
+    let callback_at = promised.or(owed).or(missed);
     match time {
         Some(time) => Step {
-            callback_at: promised,
+            callback_at,
             ..step(state, Next::At(time, lane), reason)
         },
         // Hours that never open again: shown to people as parked, because nobody else would ever look at the lead.
-        None => step(LeadState::Parked, Next::Never, "never_opens"),
+        None => Step {
+            callback_at,
+            ..step(LeadState::Parked, Next::Never, "never_opens")
+        },
     }
+}
+
+/// The promised time that the lead is still owed after a call that promised nothing new.
+///
+/// A callback is kept by a call at or after its time that reached the phone: taken by a person or a machine, unanswered
+/// or busy. From there the ladder goes on. A call that had begun before the promised time, one that the network or the
+/// provider did not bring to the phone, and one of which nobody knows, keep no promise: it stays, in its own lane.
+fn still_owed(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &Limits<'_>) -> Option<DateTime<Utc>> {
+    let reached = event.facts.may_have_rung && answer.outcome.reached_the_phone();
+    lead.callback_at.filter(|at| !reached || limits.started_at < *at)
 }
 
 fn stop_scope(event: &CallEvent, answer: &RuleAnswer) -> Option<StopScope> {

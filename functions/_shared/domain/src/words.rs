@@ -55,6 +55,11 @@ impl Outcome {
         }
     }
 
+    /// Whether the call came to the phone, as far as anybody can say: taken, unanswered or busy.
+    pub const fn reached_the_phone(self) -> bool {
+        !matches!(self, Self::Failed | Self::Canceled | Self::NotPlaced | Self::Lost)
+    }
+
     /// Reads the word, exactly.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)

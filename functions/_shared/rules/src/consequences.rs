@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
     Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
-    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, Statement, StatusName, Step, StopScope,
-    SubjectStop, enrich, next_step,
+    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, enrich,
+    next_step,
 };
+
+mod effects;
 
 /// A disposition word as it came, kept to this length: the attempt is one write unit.
 const WORD_MAX: usize = 40;
@@ -120,12 +122,28 @@ impl Case<'_> {
         let today = self.ledger.calls_on(date, &self.campaign.window);
         Limits {
             law_cap_until: capped.map(|(.., until)| until),
+            kept_until: hours
+                .as_ref()
+                .and_then(|hours| {
+                    self.ledger
+                        .kept_for_callback(&self.ordinary(lead), self.campaign, hours, self.now)
+                })
+                .map(|kept| kept.until),
+            started_at: self.started_at,
             hours,
             window: &self.campaign.window,
             attempts_per_day_max: self.campaign.attempts_per_day_max,
             attempts_total_max: self.campaign.attempts_total_max,
             phone_calls_today: today.saturating_sub(u32::from(given_back)),
             last_start: self.ledger.last_start(),
+        }
+    }
+
+    /// The lead as the ladder calls it: whether its own promise goes on is not decided yet.
+    fn ordinary(&self, lead: &Lead) -> Lead {
+        Lead {
+            callback_at: None,
+            ..lead.clone()
         }
     }
 
@@ -178,6 +196,8 @@ impl Case<'_> {
             postal_code: lead.and_then(|lead| lead.postal_code.clone()),
             zone: lead.and_then(|lead| lead.zone),
             law_cap_until: None,
+            kept_until: None,
+            promised_at: lead.and_then(|lead| lead.callback_at),
             slot: self.slot.clone(),
             decision: None,
             problem: None,
@@ -217,12 +237,13 @@ impl Case<'_> {
             Ok(answer) => {
                 let limits = self.limits(&counted);
                 attempt.law_cap_until = limits.law_cap_until;
+                attempt.kept_until = limits.kept_until;
                 let step = next_step(&counted, self.event, &answer, &limits, self.now);
                 attempt.outcome = answer.outcome;
                 attempt.disposition = attempt.disposition.max(answer.disposition);
                 attempt.word_unknown = answer.unknown_word.is_some();
-                self.effects_of(&step, &mut effects);
                 let moved = moved(counted, &step, self.now);
+                self.effects_of(&step, &moved, &mut effects);
                 attempt.decision = Some(decision(&answer, &lead.status, &moved, step.stop));
                 Decided {
                     attempt,
@@ -248,6 +269,7 @@ impl Case<'_> {
                     parked.next_at = None;
                     parked.reason = Some("rule_failed".to_owned());
                 }
+                effects.promises = self.ledger.promises_with(&parked, self.campaign, self.now);
                 let stop = facts.stop.is_some().then_some(StopScope::Phone);
                 Decided {
                     attempt,
@@ -273,11 +295,19 @@ impl Case<'_> {
         if asked.state == LeadState::Parked {
             asked.state = LeadState::Pending;
         }
+        // What the call itself promised is decided anew; what was promised before it or beside it still stands.
+        if before
+            .decision
+            .as_ref()
+            .is_none_or(|decision| decision.callback_at == lead.callback_at)
+        {
+            asked.callback_at = before.promised_at;
+        }
         let answer = self.ask(rules, &asked, Disposition::Unknown, self.event.kind)?;
         let step = next_step(&asked, self.event, &answer, &self.limits(&asked), self.now);
-        let mut effects = LedgerEffects::default();
-        self.effects_of(&step, &mut effects);
         let mut moved = moved(asked, &step, self.now);
+        let mut effects = LedgerEffects::default();
+        self.effects_of(&step, &moved, &mut effects);
         // Where the lead stands is what people saw last; whether it moved is seen from there.
         if moved.status == lead.status {
             moved.status_at = lead.status_at;
@@ -327,7 +357,7 @@ impl Case<'_> {
                 stop,
             });
         };
-        self.effects_of(&step, &mut effects);
+        self.effects_of(&step, &moved, &mut effects);
         let stop = step.stop.or(stop);
         attempt.decision = Some(decision(&answer, from.as_ref().unwrap_or(&lead.status), &moved, stop));
         Ok(Again {
@@ -391,29 +421,6 @@ impl Case<'_> {
             ended_at: before.ended_at,
         })
     }
-
-    /// Why the phone is marked as do-not-call; nothing when the same report marked it before it was matched.
-    pub fn statement(&self) -> Option<Statement> {
-        let is_marked = self.event.facts.stop.is_some() && self.ledger.is_do_not_call();
-        (!is_marked).then(|| Statement::of_call(self.event, Some(self.attempt), self.now))
-    }
-
-    /// What a step changes in the ledger.
-    pub fn effects_of(&self, step: &Step, effects: &mut LedgerEffects) {
-        effects.hold_until = step.hold_until;
-        effects.bad_at = step.bad_number.then_some(self.now);
-        match step.stop {
-            Some(StopScope::Phone) => effects.do_not_call = self.statement(),
-            Some(StopScope::Subject) => {
-                let stop = SubjectStop {
-                    at: self.now,
-                    by: self.attempt.to_string(),
-                };
-                effects.subject_stop = Some((self.campaign.subject.clone(), stop));
-            }
-            Some(StopScope::Lead) | None => {}
-        }
-    }
 }
 
 /// The lead after a step.
@@ -435,7 +442,8 @@ fn moved(mut lead: Lead, step: &Step, now: DateTime<Utc>) -> Lead {
         }
         Next::Never => {
             lead.next_at = None;
-            lead.callback_at = None;
+            // Whoever is parked is still owed what was promised.
+            lead.callback_at = step.callback_at.filter(|_| step.state == LeadState::Parked);
         }
     }
     lead
@@ -449,6 +457,7 @@ pub fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Optio
         to: lead.status.clone(),
         state: lead.state,
         next_at: lead.next_at,
+        callback_at: lead.callback_at,
         stop,
         moved_by: answer.moved_by.clone(),
         again: None,

@@ -119,6 +119,18 @@ impl Look<'_> {
                     setting(campaign, "attempts_per_day_max"),
                 );
             }
+            Check::KeptForCallback => {
+                let hours = self.hours.as_ref().ok();
+                let kept = hours.and_then(|hours| ledger.kept_for_callback(lead, campaign, hours, now));
+                return (
+                    format!("{} promised callbacks to this phone", ledger.promises.len()),
+                    kept.map_or_else(
+                        || "room for each of them".to_owned(),
+                        |kept| format!("the last of {} calls is kept for one", kept.limit),
+                    ),
+                    "what was promised, and the cap that it falls under".to_owned(),
+                );
+            }
             Check::LedgerFull => {
                 return (
                     format!("{} calls in 48 hours", ledger.live_starts(now).len()),

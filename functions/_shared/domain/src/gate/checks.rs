@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{ClosedReason, Gate, GateInput, WaitReason};
 use crate::consent::{consent_missing, registry_unchecked};
 use crate::law::{CallingHours, NoLaw};
-use crate::{Campaign, CampaignStatus, MINIMUM_GAP_S, STARTS_MAX};
+use crate::{Campaign, CampaignStatus, KeptRoom, MINIMUM_GAP_S, STARTS_MAX};
 
 /// Causes that a person can lift at any moment are looked at again this soon, never at their planned end.
 const OPERATOR_RECHECK: TimeDelta = TimeDelta::minutes(15);
@@ -47,6 +47,7 @@ pub(crate) enum Check {
     Hold,
     LawCap,
     DailyCap,
+    KeptForCallback,
     LedgerFull,
     MinimumGap,
     LawHours,
@@ -57,7 +58,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them in their order: the first one that does not pass is the answer.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::DoNotCall,
         Self::BadNumber,
         Self::SubjectStopped,
@@ -75,6 +76,7 @@ impl Check {
         Self::Hold,
         Self::LawCap,
         Self::DailyCap,
+        Self::KeptForCallback,
         Self::LedgerFull,
         Self::MinimumGap,
         Self::LawHours,
@@ -223,6 +225,10 @@ impl<'a> Look<'a> {
                 let limit = campaign.attempts_per_day_max;
                 let tomorrow = today.succ_opt().map_or(soon, |date| window.start_of(date));
                 (ledger.calls_on(today, window) >= limit).then_some((WaitReason::DailyCap { limit }, tomorrow))
+            }
+            Check::KeptForCallback => {
+                let KeptRoom { limit, until } = ledger.kept_for_callback(lead, campaign, hours, now)?;
+                Some((WaitReason::KeptForCallback { limit }, until))
             }
             Check::LedgerFull => {
                 let live = ledger.live_starts(now);

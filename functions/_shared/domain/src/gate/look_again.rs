@@ -9,10 +9,11 @@ use crate::next_step::whole_seconds_up;
 use crate::{Lane, Lead, LeadState, Switches};
 
 /// Reasons for which a lead sleeps until a time that the gate has set.
-const HELD_UP: [&str; 6] = [
+const HELD_UP: [&str; 7] = [
     "banned",
     "law_cap",
     "daily_cap",
+    "kept_for_callback",
     "ledger_full",
     "outside_law",
     "outside_window",

@@ -46,6 +46,11 @@ pub enum WaitReason {
         /// The cap.
         limit: u32,
     },
+    /// The call would take the last place of a promised callback.
+    KeptForCallback {
+        /// The cap in which one call is kept.
+        limit: u32,
+    },
     /// More starts in 48 hours than the ledger keeps.
     LedgerFull {
         /// How many it keeps.
@@ -138,6 +143,7 @@ impl WaitReason {
             Self::Hold => "hold",
             Self::LawCap { .. } => "law_cap",
             Self::DailyCap { .. } => "daily_cap",
+            Self::KeptForCallback { .. } => "kept_for_callback",
             Self::LedgerFull { .. } => "ledger_full",
             Self::MinimumGap { .. } => "minimum_gap",
             Self::OutsideLaw { .. } => "outside_law",

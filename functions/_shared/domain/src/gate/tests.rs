@@ -31,6 +31,7 @@ pub(crate) fn campaign() -> Campaign {
         },
         max_concurrent_calls: 5,
         calls_per_minute_max: None,
+        priority: PRIORITY_DEFAULT,
         attempts_total_max: None,
         attempts_per_day_max: 8,
         intervals_min: None,
@@ -85,7 +86,7 @@ pub(crate) fn lead() -> Lead {
     }
 }
 
-fn starts(times: &[&str]) -> Vec<Start> {
+pub(crate) fn starts(times: &[&str]) -> Vec<Start> {
     times
         .iter()
         .map(|t| Start {
@@ -93,6 +94,16 @@ fn starts(times: &[&str]) -> Vec<Start> {
             subject: Subject::parse("general").unwrap(),
         })
         .collect()
+}
+
+pub(crate) fn promise(campaign: &str, promised: &str, per_day_max: u32) -> Promise {
+    Promise {
+        at: at(promised),
+        campaign: CampaignId::parse(campaign).unwrap(),
+        subject: Subject::parse("general").unwrap(),
+        per_day_max,
+        zone: chrono_tz::America::New_York,
+    }
 }
 
 fn inflight() -> InFlight {
@@ -175,7 +186,7 @@ fn the_table_of_reasons_in_their_order() {
     };
     assert_eq!(ask(&w), Gate::Open);
     type Block = fn(&mut World);
-    let later: [(&str, &str, Block); 15] = [
+    let later: [(&str, &str, Block); 16] = [
         ("not_due", "2026-11-20T17:03:00Z", |w| {
             w.lead.next_at = Some(at("2026-11-20T17:03:00Z"))
         }),
@@ -195,6 +206,9 @@ fn the_table_of_reasons_in_their_order() {
         ("ledger_full", "2026-11-23T16:00:00Z", |w| {
             w.campaign.attempts_per_day_max = 99;
             w.ledger.starts = starts(&["2026-11-20T10:00:00Z"; 64]);
+        }),
+        ("kept_for_callback", "2026-11-23T16:00:00Z", |w| {
+            w.ledger.promises = vec![promise("other", "2026-11-21T00:57:00Z", 65)];
         }),
         ("daily_cap", "2026-11-23T16:00:00Z", |w| {
             w.campaign.attempts_per_day_max = 8

@@ -48,6 +48,7 @@ struct Case {
     calls_today: u32,
     total_max: Option<u32>,
     law_cap_until: Option<&'static str>,
+    kept_until: Option<&'static str>,
     start: &'static str,
     now: &'static str,
 }
@@ -64,6 +65,7 @@ impl Case {
             calls_today: 1,
             total_max: None,
             law_cap_until: None,
+            kept_until: None,
             start: "2026-11-20T17:00:00Z",
             now: "2026-11-20T17:00:31Z",
         }
@@ -83,6 +85,8 @@ impl Case {
             attempts_total_max: self.total_max,
             phone_calls_today: self.calls_today,
             last_start: Some(at(self.start)),
+            kept_until: self.kept_until.map(at),
+            started_at: at(self.start),
         };
         next_step(&self.lead, &self.event, &self.answer, &limits, at(self.now))
     }
@@ -285,4 +289,119 @@ fn a_clock_of_the_provider_that_runs_ahead_delays_nothing() {
     let mut case = Case::new();
     case.event.facts.ended_at = Some(at("2026-11-20T19:00:00Z"));
     assert_eq!(case.next().1, Some(at("2026-11-20T17:02:31Z")));
+}
+
+#[test]
+fn a_promise_stays_until_a_call_at_its_time_reached_the_phone() {
+    // The promised time, what became of the call that began at noon, and what follows.
+    let rows = [
+        ("2026-11-20T17:00:00Z", Outcome::NoAnswer, true, None),
+        ("2026-11-20T17:00:00Z", Outcome::Busy, true, None),
+        ("2026-11-20T17:00:00Z", Outcome::Machine, true, None),
+        ("2026-11-20T17:00:00Z", Outcome::Answered, true, None),
+        (
+            "2026-11-20T17:00:00Z",
+            Outcome::Lost,
+            true,
+            Some("2026-11-20T17:02:30Z"),
+        ),
+        (
+            "2026-11-20T17:00:00Z",
+            Outcome::Canceled,
+            true,
+            Some("2026-11-20T17:02:30Z"),
+        ),
+        (
+            "2026-11-20T17:00:00Z",
+            Outcome::Failed,
+            true,
+            Some("2026-11-20T17:02:30Z"),
+        ),
+        (
+            "2026-11-20T17:00:00Z",
+            Outcome::NotPlaced,
+            false,
+            Some("2026-11-20T17:02:31Z"),
+        ),
+        // It had begun before the promise was due: an inbound call promised it meanwhile.
+        (
+            "2026-11-20T19:00:00Z",
+            Outcome::NoAnswer,
+            true,
+            Some("2026-11-20T19:00:00Z"),
+        ),
+    ];
+    for (promised, outcome, rang, again) in rows {
+        let mut case = Case::new();
+        case.lead.callback_at = Some(at(promised));
+        case.answer.outcome = outcome;
+        case.event.facts.may_have_rung = rang;
+        let step = case.step();
+        let row = format!("{promised} {outcome:?}");
+        match again {
+            Some(again) => {
+                assert_eq!(step.next, Next::At(at(again), Lane::Promise), "{row}");
+                assert_eq!(
+                    (step.state, step.callback_at),
+                    (LeadState::Rescheduled, Some(at(promised))),
+                    "{row}"
+                );
+            }
+            None => {
+                assert_eq!(step.next, Next::At(at("2026-11-20T17:02:30Z"), Lane::Ladder), "{row}");
+                assert_eq!((step.state, step.callback_at), (LeadState::Pending, None), "{row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_promise_takes_the_place_of_the_old_one_and_a_stop_ends_it() {
+    let mut case = Case::new();
+    case.lead.callback_at = Some(at("2026-11-20T17:00:00Z"));
+    case.answer.next = NextWish::At(at("2026-11-20T21:00:00Z"));
+    assert_eq!(case.step().callback_at, Some(at("2026-11-20T21:00:00Z")));
+    case.answer.stop = Some(StopWish {
+        scope: StopScope::Lead,
+        reason: "said no".into(),
+    });
+    assert_eq!((case.step().next, case.step().callback_at), (Next::Never, None));
+}
+
+#[test]
+fn a_promise_that_nothing_reached_moves_over_a_cap_and_is_not_forgotten() {
+    let mut case = Case::new();
+    case.calls_today = 8;
+    case.lead.callback_at = Some(at("2026-11-20T17:00:00Z"));
+    case.answer.outcome = Outcome::Lost;
+    let step = case.step();
+    assert_eq!(step.next, Next::At(at(MONDAY), Lane::Promise));
+    assert_eq!(step.callback_at, Some(at("2026-11-20T17:00:00Z")));
+}
+
+#[test]
+fn a_promise_heard_of_too_late_is_late_and_a_wrong_date_is_none() {
+    let mut case = Case::new();
+    for (time, kept) in [("2026-11-20T16:30:00Z", true), ("2020-01-01T00:00:00Z", false)] {
+        case.answer.next = NextWish::At(at(time));
+        assert_eq!(case.step().callback_at, kept.then(|| at(time)));
+    }
+}
+
+#[test]
+fn an_ordinary_call_waits_behind_a_callback_that_needs_the_last_place() {
+    let mut case = Case::new();
+    case.kept_until = Some("2026-11-20T20:30:00Z");
+    assert_eq!(
+        (case.step().reason, case.next().1),
+        ("kept_for_callback", Some(at("2026-11-20T20:30:00Z")))
+    );
+    case.answer.next = NextWish::InMinutes(240);
+    assert_eq!(case.step().reason, "interval", "the wait is longer anyway");
+    case.answer.next = NextWish::At(at("2026-11-20T19:00:00Z"));
+    assert_eq!(
+        case.next().1,
+        Some(at("2026-11-20T19:00:00Z")),
+        "a promise does not wait"
+    );
 }

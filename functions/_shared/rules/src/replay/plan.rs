@@ -71,6 +71,8 @@ pub(super) fn limits_then<'a>(
     let limits = Limits {
         hours: CallingHours::of_lead(Law::built_in(), campaign, lead).ok(),
         law_cap_until: attempt.law_cap_until,
+        kept_until: attempt.kept_until,
+        started_at: attempt.started_at,
         window: &campaign.window,
         attempts_per_day_max: most,
         attempts_total_max: match state {
@@ -123,7 +125,7 @@ pub(super) fn lead_then(
         state,
         reason: None,
         next_at: None,
-        callback_at: None,
+        callback_at: attempt.promised_at,
         owner: Owner::from(&campaign.id),
         lane: Lane::Ladder,
         shard: 0,
