@@ -18,7 +18,7 @@ FOUND := target/fuzz/found/$(TARGET)
 # Seconds and bytes of one input as in `tests/tests/fuzz.rs`; memory for the functions and the engines below them.
 FUZZER_ARGS = -max_total_time=$(SECONDS) -timeout=15 -max_len=65536 -rss_limit_mb=4096 -artifact_prefix=$(FOUND)-
 
-.PHONY: help run build test sim load fuzz lint check-all deny infra lambda clean-data
+.PHONY: help run build test sim law load fuzz lint check-all deny infra lambda clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: ## Run all tests
 sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 | SEED=x, SCENARIO=name, PLANTED=all, TRACE=1)
 	cargo build --quiet --workspace --bin sim
 	$${CARGO_TARGET_DIR:-target}/debug/sim $(SIM_ARGS)
+
+law: ## Hold the calling hours against a second reading of the law book on every minute of two years
+	cargo test --profile load -p redial-tests --test law_by_the_minute
 
 load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)

@@ -132,6 +132,7 @@ async fn whoever_decided_before_a_report_decides_again_and_what_is_given_back_is
         call_id: None,
         empty_look_at: None,
         max_duration_min: None,
+        permitted_by: None,
         law_ends_at: None,
         started_at: None,
         stop_asked_at: None,

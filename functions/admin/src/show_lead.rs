@@ -118,6 +118,7 @@ fn attempt(item: &Item) -> Option<Value> {
         "disposition_word_unknown": attempt.word_unknown,
         "talk_s": attempt.talk_s,
         "counted": attempt.counted,
+        "permitted_by": attempt.permitted_by.map(|by| json!({"campaign_version": by.campaign_version, "law_version": by.law_version})),
         "deliveries": deliveries,
         "decision": attempt.decision,
         "rule_failed": attempt.problem,

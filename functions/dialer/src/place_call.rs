@@ -21,8 +21,8 @@ use redial_aws::{App, WrongClock};
 use redial_domain::law::CallingHours;
 use redial_domain::{
     CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
-    GateInput, InFlight, Lead, LeadState, Leg, OurMetadata, Outcome, Placement, Profile, SCHEMA_VERSION, WaitReason,
-    gate,
+    GateInput, InFlight, Lead, LeadState, Leg, OurMetadata, Outcome, PermittedBy, Placement, Profile, SCHEMA_VERSION,
+    WaitReason, gate,
 };
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 use tokio::time::Instant;
@@ -206,6 +206,10 @@ impl Dialer {
             call_id: None,
             empty_look_at: None,
             max_duration_min: Some(campaign.voice.max_duration_min),
+            permitted_by: Some(PermittedBy {
+                campaign_version: campaign.version,
+                law_version: law.version(),
+            }),
             law_ends_at: CallingHours::of_lead(law, campaign, lead)
                 .ok()
                 .and_then(|hours| hours.law_closes_at(now)),

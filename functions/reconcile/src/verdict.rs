@@ -184,6 +184,7 @@ pub(crate) mod tests {
             call_id: Some(CallId::parse("c").unwrap()),
             empty_look_at: None,
             max_duration_min: Some(15),
+            permitted_by: None,
             law_ends_at: None,
             started_at: None,
             stop_asked_at: None,

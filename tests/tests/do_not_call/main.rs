@@ -114,6 +114,7 @@ async fn a_dialer_that_decided_before_the_mark_cannot_reserve() {
         call_id: None,
         empty_look_at: None,
         max_duration_min: None,
+        permitted_by: None,
         law_ends_at: None,
         started_at: None,
         stop_asked_at: None,

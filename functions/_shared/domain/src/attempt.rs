@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AttemptId, CallId, CampaignId, Direction, Disposition, FailureClass, LeadId, LeadState, MovedBy, Outcome,
-    RuleAnswer, StatusName, StopScope, Trace, Transfer,
+    PermittedBy, RuleAnswer, StatusName, StopScope, Trace, Transfer,
 };
 
 /// Deliveries remembered per attempt. Bland sends one and up to four delayed kinds; retries of one delivery are one.
@@ -83,6 +83,9 @@ pub struct Attempt {
     /// The zone.
     #[serde(default, rename = "tz", skip_serializing_if = "Option::is_none")]
     pub zone: Option<Tz>,
+    /// By what the gate had let it pass.
+    #[serde(default, rename = "by", skip_serializing_if = "Option::is_none")]
+    pub permitted_by: Option<PermittedBy>,
     /// A law's rolling cap allowed no next call before.
     #[serde(
         default,

@@ -103,6 +103,17 @@ pub struct Start {
     pub subject: Subject,
 }
 
+/// What the gate went by when it let a call pass: with these versions anybody can ask it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermittedBy {
+    /// The campaign's version.
+    #[serde(rename = "c")]
+    pub campaign_version: u64,
+    /// The version of what people had added to the law book.
+    #[serde(rename = "l")]
+    pub law_version: u64,
+}
+
 /// An attempt from its reservation to its first terminal event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InFlight {
@@ -145,6 +156,9 @@ pub struct InFlight {
     /// Longest call in minutes, as the provider is told. What an older build reserved has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration_min: Option<u32>,
+    /// By what the gate let it pass. What an older build reserved has none.
+    #[serde(default, rename = "by", skip_serializing_if = "Option::is_none")]
+    pub permitted_by: Option<PermittedBy>,
     /// When a law first closes where the lead may be: a call that has not begun is stopped before.
     #[serde(
         default,

@@ -48,7 +48,7 @@ pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
 };
 pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
-pub use ledger::{InFlight, Ledger, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
+pub use ledger::{InFlight, Ledger, PermittedBy, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};

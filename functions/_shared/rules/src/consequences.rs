@@ -195,6 +195,12 @@ impl Case<'_> {
             state_code: lead.and_then(|lead| lead.state_code.clone()),
             postal_code: lead.and_then(|lead| lead.postal_code.clone()),
             zone: lead.and_then(|lead| lead.zone),
+            permitted_by: self
+                .ledger
+                .inflight
+                .as_ref()
+                .filter(|held| held.id == *self.attempt)
+                .and_then(|held| held.permitted_by),
             law_cap_until: None,
             kept_until: None,
             promised_at: lead.and_then(|lead| lead.callback_at),

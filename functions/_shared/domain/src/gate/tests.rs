@@ -122,6 +122,7 @@ fn inflight() -> InFlight {
         call_id: None,
         empty_look_at: None,
         max_duration_min: None,
+        permitted_by: None,
         law_ends_at: None,
         started_at: None,
         stop_asked_at: None,
