@@ -113,6 +113,7 @@ impl History {
             state_code: None,
             postal_code: None,
             zone: None,
+            permitted_by: None,
             law_cap_until: None,
             kept_until: None,
             promised_at: None,
