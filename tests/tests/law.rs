@@ -18,13 +18,13 @@ async fn florida_is_called_three_times_in_any_24_hours_though_the_campaign_says_
         app.advance(TimeDelta::minutes(if n < 2 { 15 } else { 1 })).await;
     }
     let shown = app.lead(&lead).await;
-    assert_eq!(shown["lead"]["next_redial_iso"], "2026-11-24T17:00:00Z", "{shown:?}");
+    assert_eq!(shown["lead"]["next_redial_iso"], "2026-11-24T17:07:00Z", "{shown:?}");
     assert_eq!(shown["lead"]["reason"], "law_cap");
     assert_eq!(
         shown["may_be_called"]["reason"],
         json!({"code": "law_cap", "jurisdiction": "US-FL", "limit": 3, "hours": 24})
     );
-    app.advance(instant("2026-11-24T16:59:59Z") - app.now()).await;
+    app.advance(instant("2026-11-24T17:06:59Z") - app.now()).await;
     assert_eq!(app.calls().await.len(), 3, "the campaign has been open for an hour");
     app.advance(TimeDelta::minutes(2)).await;
     let calls = app.calls().await;

@@ -235,17 +235,19 @@ fn looked_for(allowed: &Allowed, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
 /// When a call about a subject may begin as far as caps are concerned: now, or when a start that counts is too old.
 fn uncapped(allowed: &Allowed, starts: &[Start], subject: &Subject, now: DateTime<Utc>) -> DateTime<Utc> {
     let caps = allowed.caps(now);
+    // A call may ring so much later than it was counted.
+    let late = TimeDelta::minutes(MARGIN_MIN);
     let is_free = |at: DateTime<Utc>| {
         caps.iter().all(|cap| {
             let counts = |start: &&Start| {
-                (!cap.of_subject || start.subject == *subject) && at - start.at < TimeDelta::hours(cap.hours)
+                (!cap.of_subject || start.subject == *subject) && at - start.at < TimeDelta::hours(cap.hours) + late
             };
             starts.iter().filter(counts).count() < cap.calls
         })
     };
     let too_old = starts
         .iter()
-        .flat_map(|start| caps.iter().map(|cap| start.at + TimeDelta::hours(cap.hours)));
+        .flat_map(|start| caps.iter().map(|cap| start.at + TimeDelta::hours(cap.hours) + late));
     let mut candidates: Vec<DateTime<Utc>> = too_old.filter(|at| *at > now).collect();
     candidates.sort_unstable();
     [now].into_iter().chain(candidates).find(|at| is_free(*at)).unwrap()

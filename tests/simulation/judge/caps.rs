@@ -42,7 +42,7 @@ pub(super) fn accepted(world: &World, placed: &Placed, before: &[Placed]) {
             let same = world
                 .plan(&other.campaign)
                 .is_some_and(|other| other.subject == plan.subject);
-            (same || !cap.of_subject) && now - other.call.accepted_at < hours - ABOUT
+            (same || !cap.of_subject) && now - other.call.accepted_at < hours
         };
         let n = earlier.iter().filter(counts).count();
         if n >= cap.calls {

@@ -75,7 +75,9 @@ fn latest(world: &World, lead: &Value, now: DateTime<Utc>) -> Option<DateTime<Ut
     let calendar = world.lawful(campaign, phone)?;
     let now = now + world.clocks_differ();
     let caps = world.homes().allowed(phone)?.caps(now);
-    let capped = caps.iter().map(|cap| TimeDelta::hours(cap.hours)).max();
+    // A call may ring some minutes after it is counted, and counts so much longer.
+    let late = TimeDelta::minutes(7);
+    let capped = caps.iter().map(|cap| TimeDelta::hours(cap.hours) + late).max();
     let wait = capped.unwrap_or_default().max(WAIT_MAX);
     let mut latest = calendar.next_day_start(now)?.max(calendar.next_start(now + wait)?);
     world.phones.with_calls(|calls| {

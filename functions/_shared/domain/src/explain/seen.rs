@@ -310,15 +310,20 @@ impl Look<'_> {
                 "the law book".to_owned(),
             ),
             Some((record, cap)) => {
-                let since = now - TimeDelta::hours(i64::from(cap.hours));
+                let margin = Campaign::CLOSING_MARGIN;
+                let since = now - TimeDelta::hours(i64::from(cap.hours)) - margin;
                 let counted = ledger
                     .starts
                     .iter()
                     .filter(|start| start.at > since)
                     .filter(|start| cap.of == CapOf::Number || start.subject == campaign.subject);
                 (
-                    format!("{} calls in the last {} hours", counted.count(), cap.hours),
-                    cap_words(cap),
+                    format!("{} calls that count", counted.count()),
+                    format!(
+                        "{}; each counts {} minutes longer, in which it may have rung",
+                        cap_words(cap),
+                        margin.num_minutes()
+                    ),
                     law_words(record),
                 )
             }

@@ -177,7 +177,9 @@ impl<'a> CallingHours<'a> {
                 .record
                 .cap
                 .filter(|_| legal.record.is_in_force(now.with_timezone(&legal.zone).date_naive()))?;
-            let hours = TimeDelta::hours(i64::from(cap.hours));
+            // Counted is not ringing: a call may ring a closing margin after the start that counts, and so much longer the
+            // person has had it.
+            let hours = TimeDelta::hours(i64::from(cap.hours)) + Campaign::CLOSING_MARGIN;
             let mut counted: Vec<DateTime<Utc>> = starts
                 .iter()
                 .filter(|start| cap.of == CapOf::Number || start.is_about(subject))

@@ -25,8 +25,8 @@ pub use record::{Cap, CapOf, Confidence, ConsentNeeded, DayHours, Jurisdiction, 
 /// The book of this build.
 const BOOK: &str = include_str!("../../law/law.toml");
 
-/// Longest hours of a rolling cap: the ledger keeps no older starts.
-const CAP_HOURS_MAX: u32 = 48;
+/// Longest hours of a rolling cap: the ledger keeps starts for 48, and they count a margin longer than the cap says.
+const CAP_HOURS_MAX: u32 = 47;
 
 /// A law book: records by jurisdiction, and the holidays that they name.
 #[derive(Debug, Clone, PartialEq)]

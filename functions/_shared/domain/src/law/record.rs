@@ -149,7 +149,7 @@ impl Week {
 pub struct Cap {
     /// So many.
     pub calls: u32,
-    /// In so many hours, at most 48: the ledger keeps no older starts.
+    /// In so many hours, at most 47: see `Law::check`.
     pub hours: u32,
     /// Counted over what.
     pub of: CapOf,

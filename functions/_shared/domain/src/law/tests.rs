@@ -322,18 +322,18 @@ fn a_rolling_cap_counts_the_subject_s_calls_and_ends_with_the_oldest() {
             .capped_by(&ledger.starts, &solar, at(now))
             .map(|(.., until)| until)
     };
-    assert_eq!(until(&ledger, "2026-11-20T14:59:59Z"), Some(at("2026-11-20T15:00:00Z")));
+    assert_eq!(until(&ledger, "2026-11-20T15:06:59Z"), Some(at("2026-11-20T15:07:00Z")));
     assert_eq!(
-        until(&ledger, "2026-11-20T15:00:00Z"),
+        until(&ledger, "2026-11-20T15:07:00Z"),
         None,
-        "the fourth in 24 hours and a second"
+        "the fourth when the first has rung 24 hours ago at the latest"
     );
     assert_eq!(hours.capped_by(&ledger.starts, &roof, at("2026-11-20T14:00:00Z")), None);
     ledger.starts.push(start("2026-11-20T15:30:00Z", &solar));
-    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-20T19:00:00Z")));
+    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-20T19:07:00Z")));
     // More than are allowed, by another system: until enough of them are old.
     ledger.starts.push(start("2026-11-20T15:40:00Z", &solar));
-    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-21T15:00:00Z")));
+    assert_eq!(until(&ledger, "2026-11-20T16:00:00Z"), Some(at("2026-11-21T15:07:00Z")));
 }
 
 #[test]
