@@ -37,7 +37,7 @@ sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 
 	$${CARGO_TARGET_DIR:-target}/debug/sim $(SIM_ARGS)
 
 law: ## Hold the calling hours against a second reading of the law book on every minute of two years
-	cargo test --profile load -p redial-tests --test law_by_the_minute
+	cargo test --profile load --workspace --test law_by_the_minute
 
 load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)

@@ -170,6 +170,9 @@ async fn of_campaign(api: &Api, campaign: &str, as_json: bool) -> Result<(), Fai
         .collect();
     print::table(["LEADS", "FIRST BLOCKED BY"], &rows);
     print::line(&format!("{} leads in all", cell(&told["total"])));
+    for line in list(&told["lines"]) {
+        print::line(&cell(line));
+    }
     Ok(())
 }
 

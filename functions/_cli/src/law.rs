@@ -110,11 +110,17 @@ pub(crate) async fn run(law: LawArguments) -> Result<(), Failure> {
             let failed = |why: String| {
                 Failure::new(
                     format!("failed to read {}: {why}", add.file.display()),
-                    "write it as a [[record]] of functions/_shared/domain/law/law.toml, without the heading",
+                    "write one record as functions/_shared/domain/law/law.toml does",
                 )
             };
             let text = fs::read_to_string(&add.file).map_err(|error| failed(error.to_string()))?;
             let record: toml::Value = toml::from_str(&text).map_err(|error| failed(error.message().to_owned()))?;
+            // As the book writes them, under a heading, or without one.
+            let record = match record.get("record").and_then(|list| list.as_array()).map(Vec::as_slice) {
+                Some([one]) => one.clone(),
+                Some(_) => return Err(failed("it holds more than one record".to_owned())),
+                None => record,
+            };
             let body = json!({"record": plain(record), "replaces": add.replaces, "reason": add.reason});
             let done = add.at.api()?.post(&["api", "law", "records"], &body).await?;
             print::line(&format!("added as {}", cell(&done["record"]["id"])));

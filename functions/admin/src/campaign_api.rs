@@ -8,7 +8,7 @@ use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, CampaignError, CampaignId, CampaignStatus, RuleSetName};
+use redial_domain::{Campaign, CampaignError, CampaignId, CampaignStatus, Permission, RuleSetName};
 use serde_json::json;
 
 use crate::campaign_fields::{Fields, shown};
@@ -71,6 +71,7 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let defaults = &rules.spec().defaults;
     let mut campaign = campaign_from_defaults(id, &name, rule_set, defaults, now)
         .map_err(|error| Problem::new(500, "internal", error.to_string(), "report it"))?;
+    may_name_subject(caller, &fields, &campaign)?;
     fields.apply(&mut campaign, &caller.actor.name, now)?;
     campaign.shards = fields
         .shards
@@ -98,6 +99,15 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
     }
     tracing::info!(campaign.id = %campaign.id, actor = %caller.actor.name, "campaign created");
     Ok(Answer::json(201, &shown(&campaign)))
+}
+
+/// Laws count calls about one subject together, and a sale stops its subject: whoever names another one allows more calls to
+/// the same people, which is an owner's decision.
+fn may_name_subject(caller: &Caller<'_>, fields: &Fields, than: &Campaign) -> Result<(), Problem> {
+    if fields.names_another_subject(than) {
+        caller.may(Permission::GovernLaw)?;
+    }
+    Ok(())
 }
 
 /// The id that was asked for, or one made from the name.
@@ -176,6 +186,7 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
     for _ in 0..ROUNDS_MAX {
         let before = caller.campaign(id).await?;
         let mut campaign = before.clone();
+        may_name_subject(caller, &fields, &before)?;
         fields.apply(&mut campaign, &caller.actor.name, caller.app.clock.now())?;
         if campaign == before {
             return Ok(Answer::json(200, &shown(&before)));
@@ -234,6 +245,10 @@ pub(crate) async fn save(
             Some(format!("{}: {}", said.kind.as_str(), said.statement)),
         ),
         (None, None, Some(_)) => ("consent withdrawn", None),
+        _ if campaign.subject != before.subject => (
+            "subject changed",
+            Some(format!("from {} to {}", before.subject, campaign.subject)),
+        ),
         _ => (what, None),
     };
     campaign.version = seen + 1;

@@ -74,6 +74,13 @@ struct Asserted {
     expires_at: Option<DateTime<Utc>>,
 }
 
+impl Fields {
+    /// Whether it names another subject than a campaign has.
+    pub(crate) fn names_another_subject(&self, than: &Campaign) -> bool {
+        self.subject.as_ref().is_some_and(|subject| *subject != than.subject)
+    }
+}
+
 /// An hour as a whole number or `HH:MM`.
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -13,6 +13,7 @@ use redial_domain::{Campaign, Gate, GateInput, Switches, gate};
 use serde_json::{Value, json};
 
 use crate::jobs_api;
+use crate::lines_left::LinesLeft;
 use crate::queue_status::lines;
 use crate::request::{Caller, unavailable};
 
@@ -32,6 +33,11 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         ));
     };
     let total: u64 = counts.values().sum();
+    let mut lines = Vec::new();
+    for shard in 0..campaign.shards {
+        let left = LinesLeft::of(caller.app, &campaign, shard, None).await;
+        lines.push(left.map_err(|error| unavailable(&error))?.shown(&campaign)["value"].clone());
+    }
     Ok(Answer::json(
         200,
         &json!({
@@ -40,6 +46,8 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             "at": caller.app.clock.now().to_rfc3339(),
             "total": total,
             "by_reason": by_reason(&counts),
+            // Who is `open` is called as soon as a line is free: one entry for each part of the queue.
+            "lines": lines,
         }),
     ))
 }

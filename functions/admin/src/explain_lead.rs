@@ -10,6 +10,7 @@ use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, exp
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::lines_left::LinesLeft;
 use crate::queue_status::Claimed;
 use crate::request::{Caller, unavailable};
 
@@ -94,7 +95,14 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
             })
         })
         .collect();
+    let lines = LinesLeft::of(app, &campaign, lead.shard, Some(lead))
+        .await
+        .map_err(failed)?;
+    let mut gates: Vec<Value> = told.gates.iter().map(|line| json!(line)).collect();
+    gates.push(lines.shown(&campaign));
+    let waits_for_a_line = told.answer == Gate::Open && lines.is_full() && !lines.is_claimed;
     let (answer, reason) = match &told.answer {
+        Gate::Open if waits_for_a_line => ("wait", json!({"code": "lines"})),
         Gate::Open => ("open", Value::Null),
         Gate::Wait { reason, .. } => ("wait", json!(reason)),
         Gate::Closed { reason } => ("closed", json!(reason)),
@@ -106,12 +114,13 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         "status": claimed.state(&lead.phone, lead.state, lead.next_at.unwrap_or(now), now),
         "at": now.to_rfc3339(),
         "answer": answer,
-        "first_blocking": told.first_blocking,
+        "first_blocking": told.first_blocking.or(waits_for_a_line.then_some("lines")),
         "reason": reason,
-        "next_possible": told.next_possible.map(text),
+        // As soon as a line is free: nobody knows when.
+        "next_possible": told.next_possible.filter(|_| !waits_for_a_line).map(text),
         "next_redial": lead.next_at.map(text),
         "planned_because": lead.reason,
-        "gates": told.gates,
+        "gates": gates,
         "laws": told.laws,
         "law_version": law.version(),
         "campaign_version": campaign.version,

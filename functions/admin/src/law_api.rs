@@ -31,9 +31,9 @@ struct NewBan {
     /// `US-FL`, `FL`, `Florida`, `US`; `all` is everywhere.
     jurisdiction: String,
     #[serde(default)]
-    from: Option<DateTime<Utc>>,
+    from: Option<String>,
     #[serde(default)]
-    until: Option<DateTime<Utc>>,
+    until: Option<String>,
     reason: String,
 }
 
@@ -88,8 +88,9 @@ pub(crate) async fn show(caller: &Caller<'_>) -> Result<Answer, Problem> {
 pub(crate) async fn ban(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let new: NewBan = caller.body()?;
     let now = caller.app.clock.now();
-    let from = new.from.unwrap_or(now);
-    if new.until.is_some_and(|until| until <= from.max(now)) {
+    let from = time("from", new.from.as_deref())?.unwrap_or(now);
+    let until = time("until", new.until.as_deref())?;
+    if until.is_some_and(|until| until <= from.max(now)) {
         return Err(bad(
             "until",
             "it is over before it begins; leave it out for a ban that somebody lifts",
@@ -103,7 +104,7 @@ pub(crate) async fn ban(caller: &Caller<'_>) -> Result<Answer, Problem> {
             Some(known(&new.jurisdiction)?)
         },
         from,
-        until: new.until,
+        until,
     };
     let what = format!("{} banned", place(&ban));
     let (_, _) = change(caller, &what, Some(&ban.added.reason), |additions| {
@@ -244,6 +245,14 @@ async fn change(
         tokio::time::sleep(app.ids.jitter(ROUND_PAUSE)).await;
     }
     Err(contended("law book"))
+}
+
+fn time(name: &str, given: Option<&str>) -> Result<Option<DateTime<Utc>>, Problem> {
+    let read = |text: &str| {
+        let read = DateTime::parse_from_rfc3339(text.trim()).map(|at| at.to_utc());
+        read.map_err(|_| bad(name, "it is no time; write it as in `2026-11-27T00:00:00Z`"))
+    };
+    given.map(read).transpose()
 }
 
 fn added(caller: &Caller<'_>, why: &str) -> Result<Added, Problem> {

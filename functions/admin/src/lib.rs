@@ -16,6 +16,7 @@ mod handler;
 mod jobs_api;
 mod law_api;
 mod lead_consent;
+mod lines_left;
 mod queue_config;
 mod queue_lead;
 mod queue_records;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::gate::{Check, Look, Verdict};
 use crate::law::Legal;
-use crate::{Gate, GateInput};
+use crate::{Gate, GateInput, WaitReason};
 
 mod seen;
 
@@ -87,9 +87,12 @@ pub fn explain(input: &GateInput<'_>) -> Explanation {
     }
 }
 
-/// The opening after everything that is known to hold the lead up. A cap that fills or a person who throws a switch
-/// moves it later; nothing moves it earlier but a change of what the lines name.
+/// The opening after everything that holds the lead up; none where nobody knows when that is over. A cap that fills moves
+/// it later; nothing moves it earlier but a change of what the lines name.
 fn possible(look: &Look<'_>, gates: &[GateLine]) -> Option<DateTime<Utc>> {
+    if gates.iter().any(|line| !line.passes && line.until.is_none()) {
+        return None;
+    }
     let last = gates.iter().filter_map(|line| line.until).max();
     look.opens(last.unwrap_or(look.input.now).max(look.input.now))
 }
@@ -99,7 +102,7 @@ fn line(look: &Look<'_>, check: Check) -> GateLine {
     let (gate, until) = match &verdict {
         Verdict::Passes => (check.name(), None),
         Verdict::Closes(reason) => (reason.code(), None),
-        Verdict::Waits(reason, until) => (reason.code(), Some(*until)),
+        Verdict::Waits(reason, until) => (reason.code(), over_at(reason, *until)),
     };
     let (value, limit, source) = look.seen(check);
     GateLine {
@@ -109,6 +112,17 @@ fn line(look: &Look<'_>, check: Check) -> GateLine {
         limit,
         source,
         until,
+    }
+}
+
+/// When a reason is over, and not when it is looked at again; nobody knows when a person throws a switch or a talk ends.
+fn over_at(reason: &WaitReason, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match reason {
+        WaitReason::Banned { ends_at, .. } => *ends_at,
+        WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. } | WaitReason::InFlight => {
+            None
+        }
+        _ => Some(until),
     }
 }
 

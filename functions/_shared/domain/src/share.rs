@@ -202,7 +202,9 @@ impl LinesOf {
 /// campaign to another within two minutes and a call.
 pub fn grant_lines(limit: u32, campaigns: &[LinesOf], turn: u64) -> Vec<Vec<u32>> {
     let claimants: Vec<Claimant> = campaigns.iter().map(LinesOf::claimant).collect();
-    let targets = share(limit, &claimants, turn);
+    // What cannot be divided stays for some minutes where it is: a line that moves is idle meanwhile, and one that moved each
+    // minute would never arrive.
+    let targets = share(limit, &claimants, turn / FEW_STAY);
     let targets: Vec<Vec<u32>> = campaigns
         .iter()
         .zip(targets)

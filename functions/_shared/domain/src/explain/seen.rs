@@ -70,8 +70,11 @@ impl Look<'_> {
             Check::EverOpen => (
                 self.opens(now)
                     .map_or_else(|| "no opening".to_owned(), |at| format!("opens {}", at.to_rfc3339())),
-                "an opening within 400 days",
-                setting(campaign, "calling_days, calling_hours, blackout_dates"),
+                "an opening within 400 days, in the campaign's hours and in those of every law below",
+                format!(
+                    "{}, and the law where it may be",
+                    setting(campaign, "calling_days, calling_hours, blackout_dates")
+                ),
             ),
             Check::State => (
                 lead.state.as_str().to_owned(),

@@ -199,3 +199,34 @@ fn taken_lines_are_never_more_than_the_limit() {
     }
     assert!(served.iter().all(|calls| *calls > 4_000), "nobody starves: {served:?}");
 }
+
+/// Two lower priorities behind a hungry one have one line between them: each has it in its turn.
+#[test]
+fn nobody_starves_behind_two_others_on_a_small_account() {
+    let mut granted = vec![0_u32; 3];
+    let mut minutes = [0_u32; 3];
+    for turn in 0..140 {
+        let campaigns: Vec<LinesOf> = [9, 5, 1]
+            .into_iter()
+            .zip(&granted)
+            .map(|(priority, granted)| LinesOf {
+                priority,
+                due: 60,
+                is_open: true,
+                items: vec![Lines {
+                    max: 20,
+                    held: *granted,
+                    granted: *granted,
+                    is_wanted: true,
+                }],
+            })
+            .collect();
+        let parts = grant_lines(10, &campaigns, turn);
+        granted = parts.iter().map(|items| items.iter().sum()).collect();
+        for (n, lines) in granted.iter().enumerate() {
+            minutes[n] += u32::from(*lines > 0);
+        }
+        assert!(granted.iter().sum::<u32>() <= 10, "{granted:?}");
+    }
+    assert!(minutes.iter().all(|minutes| *minutes >= 40), "{minutes:?}");
+}
