@@ -448,3 +448,51 @@ async fn a_window_that_never_opens_is_told_and_opened_it_goes_on() {
     jobs(&app).await;
     assert_eq!(app.calls().await.len(), 1);
 }
+
+#[tokio::test]
+async fn whoever_waits_for_a_line_is_told_so() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let one = json!({"max_concurrent_calls": 1});
+    assert_eq!(app.send("PATCH", "/campaigns/default", Some(&one)).await.status, 200);
+    let first = app.add_lead(NEW_YORK).await;
+    app.settle().await;
+    let second = app.add_lead("+12125550143").await;
+    let told = explained(&app, &second).await;
+    assert_eq!(
+        (told["answer"].as_str(), told["first_blocking"].as_str()),
+        (Some("wait"), Some("lines"))
+    );
+    assert_eq!(gate(&told, "lines")["value"], "1 lines taken, 0 free");
+    assert_eq!(told["next_possible"], Value::Null, "nobody knows when a talk ends");
+    assert_eq!(explained(&app, &first).await["first_blocking"], "in_flight");
+    let calls = app.calls().await;
+    assert_eq!(app.ends(&calls[0], json!({})).await, 200);
+    assert_eq!(explained(&app, &second).await["answer"], "open");
+}
+
+#[tokio::test]
+async fn another_subject_is_an_owners_decision() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let (admin, owner) = (key(&app, "admin").await, key(&app, "owner").await);
+    let body = json!({"subject": "boats"});
+    for (key, status) in [(&admin, 403), (&owner, 200)] {
+        let patched = app
+            .request("PATCH", "/campaigns/default")
+            .header("x-api-key", key)
+            .json(&body);
+        assert_eq!(answer(patched).await.status, status);
+    }
+    let same = json!({"subject": "boats", "description": "for sailors"});
+    let patched = app
+        .request("PATCH", "/campaigns/default")
+        .header("x-api-key", &admin)
+        .json(&same);
+    assert_eq!(answer(patched).await.status, 200, "the subject it has is no other one");
+    let activities = app.get("/campaigns/default/activities").await;
+    let told = activities["activities"].as_array().unwrap();
+    let changed = told.iter().find(|done| done["what"] == "subject changed").unwrap();
+    assert_eq!(
+        (changed["why"].as_str(), changed["actor"]["role"].as_str()),
+        (Some("from general to boats"), Some("owner"))
+    );
+}

@@ -55,7 +55,8 @@ struct Reason {
 /// What was added, and the book: all of it, or the records of one jurisdiction.
 pub(crate) async fn show(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let additions = additions(caller).await?;
-    let only = match caller.request.query().get("jurisdiction") {
+    let query = caller.request.query();
+    let only = match query.get("jurisdiction").filter(|asked| !asked.trim().is_empty()) {
         Some(asked) => Some(known(asked)?),
         None => None,
     };
