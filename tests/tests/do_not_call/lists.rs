@@ -27,9 +27,9 @@ fn written(n: usize) -> String {
 }
 
 #[tokio::test]
-async fn twenty_thousand_numbers_in_every_format_are_imported_listed_and_imported_again_for_nothing() {
+async fn six_thousand_numbers_in_every_format_are_imported_listed_and_imported_again_for_nothing() {
     let app = TestApp::at(MONDAY_NOON).await;
-    let mut numbers: Vec<String> = (0..20_000).map(written).collect();
+    let mut numbers: Vec<String> = (0..6_000).map(written).collect();
     // Bad ones and one that stands twice, in the first request.
     for (place, bad) in [(7, "no number"), (99, "4.41E+11"), (1_234, "555-0100"), (1_235, "")] {
         numbers[place] = bad.to_owned();
@@ -66,21 +66,21 @@ async fn twenty_thousand_numbers_in_every_format_are_imported_listed_and_importe
         }
     }
     assert_eq!(refused, [7, 99, 1_234, 1_235]);
-    assert_eq!(sums, [19_995, 0, 1, 4]);
-    assert_eq!(app.metric("dnc.marked").await, 19_995);
-    assert_eq!(check(&app, "(212) 201-9999").await["source"], "crm");
+    assert_eq!(sums, [5_995, 0, 1, 4]);
+    assert_eq!(app.metric("dnc.marked").await, 5_995);
+    assert_eq!(check(&app, "(212) 200-5999").await["source"], "crm");
 
     let before = app.running.units();
     let again = app
         .post(
             "/api/do-not-call/import",
-            json!({"numbers": numbers[5_000..10_000], "source": "crm"}),
+            json!({"numbers": numbers[5_000..6_000], "source": "crm"}),
         )
         .await;
-    assert_eq!((&again["marked"], &again["known"]), (&json!(0), &json!(5_000)));
+    assert_eq!((&again["marked"], &again["known"]), (&json!(0), &json!(1_000)));
     let (read, written) = used(before, app.running.units());
-    println!("5,000 known numbers again: {read} read units, {written} write units");
-    assert!(written < 1.0 && read <= 10_050.0, "{read} read, {written} written");
+    println!("1,000 known numbers again: {read} read units, {written} write units");
+    assert!(written < 1.0 && read <= 2_050.0, "{read} read, {written} written");
 
     // All of them come out, each once, and no cursor shows a number.
     let mut seen = BTreeSet::new();
@@ -103,7 +103,7 @@ async fn twenty_thousand_numbers_in_every_format_are_imported_listed_and_importe
         };
         path = format!("/api/do-not-call?limit=1000&cursor={cursor}");
     }
-    assert_eq!(seen.len(), 19_995);
+    assert_eq!(seen.len(), 5_995);
     assert_eq!(app.get("/api/do-not-call?from=2026-11-24").await["count"], 0);
     assert_eq!(app.get("/api/do-not-call?from=yesterday").await.status, 422);
     let refused = app
