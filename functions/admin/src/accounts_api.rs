@@ -72,7 +72,7 @@ pub(crate) async fn change(caller: &Caller<'_>, provider: &str) -> Result<Answer
         // Noted first: a change without a note would explain itself to nobody.
         let activity = Activity::now(app, &caller.actor, "account limits changed", Some(why));
         app.table
-            .note_system_activity("all", &activity)
+            .put_system_activity("all", &activity)
             .await
             .map_err(|error| unavailable(&error))?;
         app.table

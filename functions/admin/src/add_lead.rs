@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::lead_consent::GivenConsent;
-use crate::request::{Caller, unavailable};
+use crate::request::{Caller, bad, unavailable};
 
 /// Custom fields, and the length of any field: a profile stays far under 400 KB.
 const CUSTOM_MAX: usize = 60;
@@ -152,15 +152,6 @@ fn problem(error: &IntakeError) -> Problem {
             Problem::new(503, "no_rules", error.to_string(), "publish a rule set that loads")
         }
     }
-}
-
-fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
 }
 
 fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {

@@ -12,6 +12,8 @@ use redial_domain::{
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use crate::request::bad;
+
 /// What a body may set. Absent is left as it is; `null`, where it has a meaning, is "none".
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -91,15 +93,6 @@ enum Hour {
 
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
-}
-
-fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
 }
 
 fn time(name: &str, hour: &Hour) -> Result<LocalTime, Problem> {

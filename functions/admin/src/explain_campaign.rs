@@ -9,7 +9,7 @@ use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::Key;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, Gate, GateInput, Switches, gate};
+use redial_domain::{Campaign, GateInput, Switches, gate};
 use serde_json::{Value, json};
 
 use crate::jobs_api;
@@ -119,12 +119,7 @@ async fn counted(caller: &Caller<'_>, campaign: &Campaign) -> Result<Option<BTre
                     account_closed_until: account.closed_until,
                     now,
                 });
-                let reason = match &answer {
-                    Gate::Open => "open",
-                    Gate::Wait { reason, .. } => reason.code(),
-                    Gate::Closed { reason } => reason.code(),
-                };
-                *counts.entry(reason).or_default() += 1;
+                *counts.entry(answer.code()).or_default() += 1;
             }
             let last = page.items.last().and_then(|item| redial_aws::table::text(item, "q_sk"));
             match last {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::queue_switches::wait_for_all;
-use crate::request::{Caller, contended, unavailable};
+use crate::request::{Caller, bad, contended, unavailable};
 
 /// Rounds against others who change settings or law at the same time, and the longest pause between two.
 const ROUNDS_MAX: usize = 8;
@@ -269,7 +269,7 @@ fn added(caller: &Caller<'_>, why: &str) -> Result<Added, Problem> {
 fn reason(why: &str) -> Result<String, Problem> {
     let why = why.trim();
     if why.is_empty() || why.chars().count() > REASON_MAX {
-        return Err(bad("reason", &format!("say why in 1 to {REASON_MAX} characters")));
+        return Err(bad("reason", format!("say why in 1 to {REASON_MAX} characters")));
     }
     Ok(why.to_owned())
 }
@@ -313,13 +313,4 @@ fn shown_record(own: &AddedRecord) -> Value {
     shown["replaces"] = json!(own.replaces);
     shown["record"] = json!(own.record);
     shown
-}
-
-fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
 }

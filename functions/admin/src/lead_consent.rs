@@ -4,13 +4,14 @@
 //! out for want of it goes on at once.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use redial_aws::intake::learn;
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Consent, ConsentKind, GateInput, Lead, look_again};
+use redial_domain::{Consent, ConsentKind, Lead};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::request::{Caller, contended, unavailable};
+use crate::request::{Caller, bad, contended, unavailable};
 
 /// Rounds against others who change the lead at the same time.
 const ROUNDS_MAX: usize = 8;
@@ -99,43 +100,16 @@ async fn change(
     consent: impl Fn(&Lead) -> Result<Consent, Problem>,
 ) -> Result<Answer, Problem> {
     let app = caller.app;
-    let failed = |error| unavailable(&error);
     for _ in 0..ROUNDS_MAX {
         let before = caller.lead(id).await?;
         let campaign = caller.campaign(before.campaign.as_str()).await?;
-        let ledger = app.table.ledger(&before.phone).await.map_err(failed)?;
-        let reading = app.table.campaign_switches(&campaign.id).await.map_err(failed)?;
-        let Some(reading) = reading else { continue };
-        let law = app.law(reading.law_version).await.map_err(failed)?;
-        let now = app.clock.now();
         let with = Lead {
             consent: Some(consent(&before)?),
             ..before.clone()
         };
-        let again = look_again(&GateInput {
-            lead: &with,
-            ledger: &ledger,
-            campaign: &campaign,
-            law: &law,
-            switches: reading.switches,
-            account_closed_until: None,
-            now,
-        });
-        let after = Lead {
-            version: before.version + 1,
-            updated_at: now,
-            ..again.unwrap_or(with)
-        };
-        let activity = Activity::now(app, &caller.actor, what, Some(why.clone())).about(&after.id);
-        let days = app
-            .table
-            .settings()
-            .await
-            .map_err(failed)?
-            .unwrap_or_default()
-            .retention_days;
-        let written = app.table.change_lead(&after, before.version, &activity, days).await;
-        if written.map_err(failed)? {
+        let activity = Activity::now(app, &caller.actor, what, Some(why.clone())).about(&before.id);
+        let learned = learn(app, &campaign, &before, with, &activity).await;
+        if let Some(after) = learned.map_err(|error| unavailable(&error))? {
             return Ok(Answer::json(
                 200,
                 &json!({
@@ -168,16 +142,7 @@ pub(crate) fn shown(consent: Option<&Consent>) -> Value {
 fn words(name: &str, text: &str) -> Result<String, Problem> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > PROOF_MAX {
-        return Err(bad(name, &format!("write 1 to {PROOF_MAX} characters")));
+        return Err(bad(name, format!("write 1 to {PROOF_MAX} characters")));
     }
     Ok(text.to_owned())
-}
-
-fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
 }

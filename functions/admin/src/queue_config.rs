@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::campaign_api::save;
 use crate::queue_switches::{change_settings, wait_for_all};
-use crate::request::{Caller, contended, unavailable};
+use crate::request::{Caller, bad, contended, unavailable};
 
 /// Rounds against others who change the default campaign at the same time.
 const ROUNDS_MAX: usize = 4;
@@ -148,20 +148,11 @@ async fn answer(
     ))
 }
 
-fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
-}
-
 fn within(name: &str, value: u32, max: u32) -> Result<u32, Problem> {
     if (1..=max).contains(&value) {
         Ok(value)
     } else {
-        Err(bad(name, &format!("{value} is outside 1 to {max}")))
+        Err(bad(name, format!("{value} is outside 1 to {max}")))
     }
 }
 

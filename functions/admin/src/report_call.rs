@@ -8,7 +8,7 @@ use redial_domain::{CallId, Phone, Region, Subject};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::request::{Caller, unavailable};
+use crate::request::{Caller, bad, unavailable};
 
 /// The reporter's clock may be this much ahead of ours.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
@@ -49,7 +49,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
         subject: reported
             .subject
             .as_deref()
-            .map(|given| Subject::parse(given).map_err(|error| bad("subject", &error.to_string())))
+            .map(|given| Subject::parse(given).map_err(|error| bad("subject", error)))
             .transpose()?,
     };
     let about = call
@@ -78,15 +78,6 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "started_at": call.started_at.to_rfc3339(),
         }),
     ))
-}
-
-fn bad(name: &str, why: &str) -> Problem {
-    Problem::new(
-        422,
-        "bad_field",
-        format!("failed to read `{name}`: {why}"),
-        "correct the field and send it again",
-    )
 }
 
 /// Names of systems and calls are keys, and neither may be a phone number: keys reach logs.

@@ -160,6 +160,16 @@ fn without_numbers(message: &str) -> String {
     kept
 }
 
+/// A field that cannot be taken, and why.
+pub(crate) fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(
+        422,
+        "bad_field",
+        format!("failed to read `{name}`: {why}"),
+        "correct the field and send it again",
+    )
+}
+
 pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {
     let path: String = path.join("/").chars().take(120).collect();
     Problem::new(

@@ -11,7 +11,7 @@ use redial_aws::job_steps::JobStep;
 use redial_aws::jobs::Job;
 use redial_aws::leads::{Activity, LeadAndLedger, phone_and_campaign};
 use redial_aws::table::{Key, text};
-use redial_domain::{Campaign, CampaignId, Gate, GateInput, Lead, LeadState, Settings, gate, look_again};
+use redial_domain::{Campaign, CampaignId, GateInput, Lead, LeadState, Settings, gate, look_again};
 
 use crate::lines::{Lines, Which};
 use crate::run_job::StepError;
@@ -103,11 +103,7 @@ impl<'a> Looker<'a> {
             now,
         };
         if self.dry_run {
-            return Ok(match gate(&input) {
-                Gate::Open => "open",
-                Gate::Wait { reason, .. } => reason.code(),
-                Gate::Closed { reason } => reason.code(),
-            });
+            return Ok(gate(&input).code());
         }
         let Some(again) = look_again(&input) else {
             return Ok("unchanged");

@@ -146,15 +146,6 @@ impl Table {
         self.query(&query, None).await?.items.into_iter().map(read).collect()
     }
 
-    /// Notes what somebody did with a campaign, or with everything (`all`), where it is written beside the change.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn note_system_activity(&self, of: &str, activity: &Activity) -> Result<(), TableError> {
-        let change = Change::put(keys::system_activity(of, &activity.id), activity);
-        self.write(change).await.map(|_| ())
-    }
-
     /// Writes the first settings. `false` when there are some.
     ///
     /// # Errors

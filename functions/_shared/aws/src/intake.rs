@@ -254,10 +254,28 @@ async fn complete_lead(
     if with == *known {
         return Ok(Some(with));
     }
+    let activity = consent_activity(app, actor, intake, &known.id)
+        .filter(|_| newer.is_some())
+        .unwrap_or_else(|| Activity::now(app, actor, "completed", intake.profile.source.clone()).about(&known.id));
+    Ok(learn(app, campaign, known, with, &activity).await?)
+}
+
+/// Writes what became known about a lead, and its new time where only the gate had kept it. `None`: somebody changed it
+/// since it was read.
+///
+/// # Errors
+/// When the table cannot be reached; then nothing was changed.
+pub async fn learn(
+    app: &App,
+    campaign: &Campaign,
+    before: &Lead,
+    with: Lead,
+    activity: &Activity,
+) -> Result<Option<Lead>, TableError> {
     let now = app.clock.now();
-    let ledger = app.table.ledger(&known.phone).await?;
-    let Some(reading) = app.table.switches(&campaign.id, &known.phone).await? else {
-        return Ok(Some(known.clone()));
+    let ledger = app.table.ledger(&before.phone).await?;
+    let Some(reading) = app.table.switches(&campaign.id, &before.phone).await? else {
+        return Ok(None);
     };
     let law = app.law(reading.law_version).await?;
     let again = look_again(&GateInput {
@@ -270,16 +288,13 @@ async fn complete_lead(
         now,
     });
     let after = Lead {
-        version: known.version + 1,
+        version: before.version + 1,
         updated_at: now,
         ..again.unwrap_or(with)
     };
-    let activity = consent_activity(app, actor, intake, &known.id)
-        .filter(|_| newer.is_some())
-        .unwrap_or_else(|| Activity::now(app, actor, "completed", intake.profile.source.clone()).about(&known.id));
     let days = app.table.settings().await?.unwrap_or_default().retention_days;
-    // It moves the ledger: a dialer that decided by fewer places must not call.
-    let written = app.table.change_lead(&after, known.version, &activity, days).await?;
+    // It moves the ledger: a dialer that decided by what was known before must not call.
+    let written = app.table.change_lead(&after, before.version, activity, days).await?;
     Ok(written.then_some(after))
 }
 

@@ -84,6 +84,17 @@ pub enum Gate {
     },
 }
 
+impl Gate {
+    /// The code of the reason that blocks; `open` where none does.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Wait { reason, .. } => reason.code(),
+            Self::Closed { reason } => reason.code(),
+        }
+    }
+}
+
 /// Decides whether a lead may be dialed now.
 pub fn gate(input: &GateInput<'_>) -> Gate {
     Look::at(input).answer()
