@@ -432,9 +432,9 @@ fn a_message_in_a_dead_letter_queue_raises_an_alarm() {
     }
 }
 
-/// A wish not to be called that waits for people must not wait unseen.
+/// A wish not to be called that waits for people must not wait unseen, nor a campaign that must not call.
 #[test]
-fn a_do_not_call_that_is_late_or_was_not_honoured_raises_an_alarm() {
+fn a_do_not_call_that_is_late_or_was_not_honoured_raises_an_alarm_and_a_brake_does() {
     let alarms: BTreeSet<(String, String)> = Template::read()
         .of_type("AWS::CloudWatch::Alarm")
         .values()
@@ -455,6 +455,7 @@ fn a_do_not_call_that_is_late_or_was_not_honoured_raises_an_alarm() {
         })
         .collect();
     let expected = [
+        ("calls.braked", "reconcile"),
         ("dnc.honoured_late", "admin"),
         ("dnc.honoured_late", "outcomes"),
         ("dnc.not_honoured", "outcomes"),

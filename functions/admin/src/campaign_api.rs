@@ -11,6 +11,7 @@ use redial_aws::web::{Answer, Problem};
 use redial_domain::{Campaign, CampaignError, CampaignId, CampaignStatus, Permission, RuleSetName};
 use serde_json::json;
 
+use crate::brake::abandoned_calls;
 use crate::campaign_fields::{Fields, shown};
 use crate::cursor;
 use crate::queue_status::lines;
@@ -170,7 +171,11 @@ pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
 }
 
 pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    Ok(Answer::json(200, &shown(&caller.campaign(id).await?)))
+    let campaign = caller.campaign(id).await?;
+    let calls = abandoned_calls(caller.app, &campaign, caller.app.clock.now()).await;
+    let mut answer = shown(&campaign);
+    answer["abandoned_calls"] = calls.map_err(|error| unavailable(&error))?;
+    Ok(Answer::json(200, &answer))
 }
 
 pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {

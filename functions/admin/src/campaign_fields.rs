@@ -245,6 +245,17 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
             "expires_at": said.expires_at.map(|at| at.to_rfc3339()),
         })),
         "registry_checked_at": campaign.registry_checked_at.map(|at| at.to_rfc3339()),
+        "brake": campaign.brake.map(|brake| json!({
+            "at": brake.at.to_rfc3339(),
+            "answered": brake.calls.answered,
+            "abandoned": brake.calls.abandoned,
+            "lifted": campaign.brake_lifted.as_ref().map(|lifted| json!({
+                "by": lifted.by,
+                "at": lifted.at.to_rfc3339(),
+                "until": lifted.until.to_rfc3339(),
+                "reason": lifted.reason,
+            })),
+        })),
         "shards": campaign.shards,
         "created_at": campaign.created_at.to_rfc3339(),
         "updated_at": campaign.updated_at.to_rfc3339(),

@@ -15,10 +15,10 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    accounts_api, add_lead, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign, explain_lead,
-    forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status, queue_switches,
-    report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show,
-    show_lead,
+    accounts_api, add_lead, brake, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
+    explain_lead, forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
+    queue_switches, report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
+    rules_show, show_lead,
 };
 
 /// The function.
@@ -212,6 +212,7 @@ impl Handler {
             }
             ("PATCH", ["campaigns", id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
             ("POST", ["campaigns", id, "start"]) => campaign_api::start(caller.may(ManageCampaigns)?, id).await,
+            ("POST", ["campaigns", id, "brake", "lift"]) => brake::lift(caller.may(GovernLaw)?, id).await,
             ("POST", ["campaigns", id, "pause"]) => campaign_api::pause(caller.may(ManageCampaigns)?, id).await,
             _ => Err(not_found(method, path)),
         }

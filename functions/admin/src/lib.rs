@@ -2,6 +2,7 @@
 
 mod accounts_api;
 mod add_lead;
+mod brake;
 mod callback_figures;
 mod campaign_api;
 mod campaign_fields;

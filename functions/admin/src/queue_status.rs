@@ -17,6 +17,7 @@ use redial_domain::{Campaign, CampaignStatus, Lane, LeadState, Owner, Phone, Set
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::brake::abandoned_calls;
 use crate::callback_figures::{self, LOOKED_MAX, Open};
 use crate::request::{Caller, unavailable};
 
@@ -149,6 +150,7 @@ pub(crate) fn is_open(campaign: &Campaign, settings: &Settings, now: DateTime<Ut
     settings.enabled
         && settings.running
         && campaign.status == CampaignStatus::Running
+        && campaign.braked(now).is_none()
         && campaign.window.is_open(now, Campaign::CLOSING_MARGIN)
 }
 
@@ -171,6 +173,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let mut openings = BTreeMap::new();
     let mut accounts = BTreeMap::new();
     let mut callbacks = BTreeMap::new();
+    let mut abandoned = BTreeMap::new();
     for campaign in &campaigns {
         let provider = &campaign.voice.provider;
         if !accounts.contains_key(provider) {
@@ -180,6 +183,8 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
         let counts = count(app, campaign).await.map_err(|error| unavailable(&error))?;
         let figures = callback_figures::shown(app, campaign, &counts.callbacks, now).await;
         callbacks.insert(campaign.id.to_string(), figures.map_err(|error| unavailable(&error))?);
+        let calls = abandoned_calls(app, campaign, now).await;
+        abandoned.insert(campaign.id.to_string(), calls.map_err(|error| unavailable(&error))?);
         for (state, n) in &counts.states {
             *total.states.entry(state.clone()).or_default() += n;
         }
@@ -228,6 +233,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
                 "next_opening": openings,
                 "provider_accounts": accounts,
                 "callbacks": callbacks,
+                "abandoned_calls": abandoned,
             },
             "stats": stats,
         }),

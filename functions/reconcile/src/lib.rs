@@ -7,6 +7,7 @@ mod history;
 mod in_flight;
 mod questions;
 mod verdict;
+mod watch_abandoned;
 mod watch_rollouts;
 
 pub use handler::Handler;

@@ -56,6 +56,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     let closed = !switches.enabled
         || !switches.running
         || switches.campaign != CampaignStatus::Running
+        || campaign.braked(now).is_some()
         || law.bans().iter().any(|ban| banned_everywhere(&ban))
         || !campaign.window.is_open(now, Campaign::CLOSING_MARGIN);
     if closed {

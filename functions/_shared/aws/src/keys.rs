@@ -268,6 +268,16 @@ pub fn callback(campaign: &CampaignId, date: NaiveDate, attempt: &AttemptId) -> 
     Key::new(callbacks(campaign, date), attempt.as_str())
 }
 
+/// The days of a campaign whose answered calls were counted.
+pub fn answered_days(campaign: &CampaignId) -> String {
+    format!("ANSWERED#{campaign}")
+}
+
+/// One of them.
+pub fn answered_day(campaign: &CampaignId, date: NaiveDate) -> Key {
+    Key::new(answered_days(campaign), date.to_string())
+}
+
 /// A lead's place on the board.
 pub fn board_place(lead: &Lead) -> (String, String) {
     (

@@ -5,6 +5,7 @@
 
 pub mod account_shares;
 pub mod accounts;
+pub mod answered;
 pub mod api_keys;
 pub mod app;
 pub mod attempts;

@@ -98,6 +98,8 @@ pub fn campaign_from_defaults(
         voice: Voice::default(),
         consent: None,
         registry_checked_at: None,
+        brake: None,
+        brake_lifted: None,
         shards: Campaign::shards_for(defaults.max_concurrent_calls),
         created_at: now,
         updated_at: now,

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CampaignId, ConsentAssertion, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region, RuleSetName, Subject, Window,
-    WindowError,
+    Brake, BrakeLifted, CampaignId, ConsentAssertion, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region,
+    RuleSetName, Subject, Window, WindowError,
 };
 
 /// Longest name of a campaign, in characters.
@@ -86,6 +86,12 @@ pub struct Campaign {
         skip_serializing_if = "Option::is_none"
     )]
     pub registry_checked_at: Option<DateTime<Utc>>,
+    /// Set while too many of the calls that people answered were abandoned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Brake>,
+    /// The newest decision of an owner to call on in spite of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake_lifted: Option<BrakeLifted>,
     /// Parts of the queue, fixed at creation.
     pub shards: u32,
     /// When it was created.

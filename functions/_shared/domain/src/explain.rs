@@ -119,9 +119,11 @@ fn line(look: &Look<'_>, check: Check) -> GateLine {
 fn over_at(reason: &WaitReason, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match reason {
         WaitReason::Banned { ends_at, .. } => *ends_at,
-        WaitReason::Disabled | WaitReason::Stopped | WaitReason::CampaignNotRunning { .. } | WaitReason::InFlight => {
-            None
-        }
+        WaitReason::Disabled
+        | WaitReason::Stopped
+        | WaitReason::CampaignNotRunning { .. }
+        | WaitReason::AbandonedCalls { .. }
+        | WaitReason::InFlight => None,
         _ => Some(until),
     }
 }
@@ -163,6 +165,7 @@ impl Check {
             Self::Enabled => "disabled",
             Self::Running => "stopped",
             Self::Campaign => "campaign_not_running",
+            Self::AbandonedCalls => "abandoned_calls",
             Self::Banned => "banned",
             Self::InFlight => "in_flight",
             Self::Hold => "hold",

@@ -4,6 +4,7 @@
 //! This crate refuses to know providers' words (they stop at `redial-telephony`), items and keys
 //! (`redial-aws`) and scripts (`redial-rules`).
 
+mod abandoned;
 mod access;
 mod attempt;
 mod campaign;
@@ -29,6 +30,10 @@ mod stop_in_summary;
 mod window;
 mod words;
 
+pub use abandoned::{
+    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, AnsweredCalls, BRAKE_LIFTED_MAX, Brake, BrakeLifted,
+    abandoned_since,
+};
 pub use access::{Actor, Permission, Role};
 pub use attempt::{Attempt, AttemptEnd, DELIVERIES_MAX, Decision, Enrichment, enrich};
 pub use campaign::{

@@ -77,6 +77,8 @@ pub enum Disposition {
     Machine,
     /// A person spoke, with no further meaning.
     Human,
+    /// A person answered and nobody spoke with them: what the law calls an abandoned call.
+    Abandoned,
     /// A person was connected to an agent.
     Transferred,
     /// The person asked for a call at another time.
@@ -93,10 +95,11 @@ pub enum Disposition {
 
 impl Disposition {
     /// All dispositions, weakest first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unknown,
         Self::Machine,
         Self::Human,
+        Self::Abandoned,
         Self::Transferred,
         Self::Callback,
         Self::NotInterested,
@@ -111,6 +114,7 @@ impl Disposition {
             Self::Unknown => "unknown",
             Self::Machine => "machine",
             Self::Human => "human",
+            Self::Abandoned => "abandoned",
             Self::Transferred => "transferred",
             Self::Callback => "callback",
             Self::NotInterested => "not_interested",

@@ -2,9 +2,16 @@
 //!
 //! An explicit stop beats every word, and a later delivery never lowers what an earlier one said.
 
-use redial_domain::{Disposition, Facts, Outcome, RuleFacts, Transfer, normalize_word};
+use std::ops::RangeInclusive;
+
+use redial_domain::{Disposition, Facts, Outcome, RuleFacts, Side, Transfer, normalize_word};
 
 use crate::spec::{Spec, WordMeaning};
+
+/// Seconds of a talk in which a person who answered was left waiting. The law gives two after the greeting (16 CFR
+/// 310.4(b)(1)(iv)), and a greeting takes up to three. Nobody listens to silence for more than a minute: what is longer
+/// was a talk of which one side only was written down.
+const LEFT_WAITING_S: RangeInclusive<u32> = 5..=60;
 
 /// Canonical outcome and disposition.
 pub(crate) struct Meaning {
@@ -41,11 +48,20 @@ pub(crate) fn of(rule: &RuleFacts<'_>, spec: &Spec) -> Meaning {
         {
             Outcome::Machine
         }
+        // Who hears of an abandoned call hears that it was answered.
+        Some(WordMeaning::Disposition(Disposition::Abandoned)) if facts.outcome == Outcome::Unknown => {
+            Outcome::Answered
+        }
         _ => facts.outcome,
     };
     let new = match told {
-        // "A person spoke" says less than any proof does.
+        // "A person spoke" and "nobody spoke with them" say less than a proof of more does.
         Some(WordMeaning::Disposition(Disposition::Human)) => Disposition::Human.max(proven(facts, outcome)),
+        Some(WordMeaning::Disposition(Disposition::Abandoned)) if outcome == Outcome::Answered => {
+            Disposition::Abandoned.max(proven(facts, outcome))
+        }
+        // Nobody can be left waiting who did not answer.
+        Some(WordMeaning::Disposition(Disposition::Abandoned)) => proven(facts, outcome),
         Some(WordMeaning::Disposition(disposition)) => disposition,
         Some(WordMeaning::Outcome(_)) | None => proven(facts, outcome),
     };
@@ -67,8 +83,15 @@ fn proven(facts: &Facts, outcome: Outcome) -> Disposition {
     } else {
         match outcome {
             Outcome::Machine => Disposition::Machine,
+            Outcome::Answered if nobody_spoke(facts) => Disposition::Abandoned,
             Outcome::Answered => Disposition::Human,
             _ => Disposition::Unknown,
         }
     }
+}
+
+/// Whether the lead was heard and our side was not. A talk of which there is no transcript proves nothing.
+fn nobody_spoke(facts: &Facts) -> bool {
+    let spoke = |side| facts.transcript.iter().any(|line| line.side == side);
+    spoke(Side::Lead) && !spoke(Side::Us) && facts.talk_s.is_some_and(|talk_s| LEFT_WAITING_S.contains(&talk_s))
 }

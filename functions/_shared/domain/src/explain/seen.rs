@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::law_line;
 use crate::gate::{Check, Look};
 use crate::law::{Cap, CapOf, Record};
-use crate::{Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX};
+use crate::{
+    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX,
+};
 
 pub(super) fn cap_words(cap: Cap) -> String {
     let of = match cap.of {
@@ -96,6 +98,7 @@ impl Look<'_> {
                 "running",
                 setting(campaign, "status"),
             ),
+            Check::AbandonedCalls => return self.abandoned_seen(),
             Check::Banned => return self.bans_seen(),
             Check::InFlight => (
                 ledger.inflight.as_ref().map_or_else(
@@ -267,6 +270,41 @@ impl Look<'_> {
             ),
             limit,
             asks.map_or_else(|| "the law book".to_owned(), law_words),
+        )
+    }
+
+    fn abandoned_seen(&self) -> (String, String, String) {
+        let GateInput { campaign, now, .. } = self.input;
+        let value = match (&campaign.brake, &campaign.brake_lifted) {
+            (None, _) => "not too many".to_owned(),
+            (Some(brake), lifted) => {
+                let calls = brake.calls;
+                let lifted = lifted
+                    .as_ref()
+                    .filter(|lifted| lifted.until > now)
+                    .map_or_else(String::new, |lifted| {
+                        format!(
+                            "; lifted by {} until {}: {}",
+                            lifted.by,
+                            lifted.until.to_rfc3339(),
+                            lifted.reason
+                        )
+                    });
+                format!(
+                    "{} of {} answered calls on {}{lifted}",
+                    calls.abandoned,
+                    calls.answered,
+                    brake.at.to_rfc3339()
+                )
+            }
+        };
+        (
+            value,
+            format!(
+                "{ABANDONED_PERCENT_MAX} % of the campaign's answered calls abandoned in {ABANDONED_DAYS} days, of fewer \
+                 than {ABANDONED_ANSWERED_MIN} as if they were so many"
+            ),
+            "16 CFR 310.4(b)(4)(i)".to_owned(),
         )
     }
 

@@ -42,6 +42,7 @@ pub(crate) enum Check {
     Enabled,
     Running,
     Campaign,
+    AbandonedCalls,
     Banned,
     InFlight,
     Hold,
@@ -58,7 +59,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them in their order: the first one that does not pass is the answer.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::DoNotCall,
         Self::BadNumber,
         Self::SubjectStopped,
@@ -71,6 +72,7 @@ impl Check {
         Self::Enabled,
         Self::Running,
         Self::Campaign,
+        Self::AbandonedCalls,
         Self::Banned,
         Self::InFlight,
         Self::Hold,
@@ -193,6 +195,10 @@ impl<'a> Look<'a> {
             Check::Campaign => {
                 let status = switches.campaign;
                 (status != CampaignStatus::Running).then_some((WaitReason::CampaignNotRunning { status }, soon))
+            }
+            Check::AbandonedCalls => {
+                let brake = campaign.braked(now)?;
+                Some((WaitReason::AbandonedCalls { calls: brake.calls }, soon))
             }
             Check::Banned => {
                 let ban = hours.banned_by(now, Campaign::CLOSING_MARGIN)?;

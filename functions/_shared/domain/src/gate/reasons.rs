@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::law::{ConsentNeeded, Jurisdiction};
-use crate::{CampaignStatus, LeadState};
+use crate::{AnsweredCalls, CampaignStatus, LeadState};
 
 /// Why not now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,6 +18,12 @@ pub enum WaitReason {
     CampaignNotRunning {
         /// Its status.
         status: CampaignStatus,
+    },
+    /// Too many of the campaign's answered calls were abandoned.
+    AbandonedCalls {
+        /// What was counted.
+        #[serde(flatten)]
+        calls: AnsweredCalls,
     },
     /// Calls are banned where the lead may be.
     Banned {
@@ -138,6 +144,7 @@ impl WaitReason {
             Self::Disabled => "disabled",
             Self::Stopped => "stopped",
             Self::CampaignNotRunning { .. } => "campaign_not_running",
+            Self::AbandonedCalls { .. } => "abandoned_calls",
             Self::Banned { .. } => "banned",
             Self::InFlight => "in_flight",
             Self::Hold => "hold",
@@ -157,7 +164,11 @@ impl WaitReason {
     pub const fn is_an_operators(&self) -> bool {
         matches!(
             self,
-            Self::Disabled | Self::Stopped | Self::CampaignNotRunning { .. } | Self::Banned { .. }
+            Self::Disabled
+                | Self::Stopped
+                | Self::CampaignNotRunning { .. }
+                | Self::AbandonedCalls { .. }
+                | Self::Banned { .. }
         )
     }
 }

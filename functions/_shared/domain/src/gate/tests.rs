@@ -47,6 +47,8 @@ pub(crate) fn campaign() -> Campaign {
             expires_at: None,
         }),
         registry_checked_at: None,
+        brake: None,
+        brake_lifted: None,
         shards: 1,
         created_at: at(NOON),
         updated_at: at(NOON),
@@ -187,7 +189,7 @@ fn the_table_of_reasons_in_their_order() {
     };
     assert_eq!(ask(&w), Gate::Open);
     type Block = fn(&mut World);
-    let later: [(&str, &str, Block); 16] = [
+    let later: [(&str, &str, Block); 17] = [
         ("not_due", "2026-11-20T17:03:00Z", |w| {
             w.lead.next_at = Some(at("2026-11-20T17:03:00Z"))
         }),
@@ -225,6 +227,15 @@ fn the_table_of_reasons_in_their_order() {
         }),
         ("banned", "2026-11-23T16:00:00Z", |w| {
             w.law = w.law.with(&ban(Some("US-FL"))).unwrap()
+        }),
+        ("abandoned_calls", "2026-11-23T16:00:00Z", |w| {
+            w.campaign.brake = Some(Brake {
+                at: at(NOON),
+                calls: AnsweredCalls {
+                    answered: 100,
+                    abandoned: 4,
+                },
+            })
         }),
         ("campaign_not_running", "2026-11-23T16:00:00Z", |w| {
             w.switches.campaign = CampaignStatus::Paused

@@ -52,6 +52,8 @@ fn campaign() -> Campaign {
         voice: Voice::default(),
         consent: None,
         registry_checked_at: None,
+        brake: None,
+        brake_lifted: None,
         shards: 1,
         created_at: at,
         updated_at: at,
