@@ -56,6 +56,8 @@ scenarios! {
     talks = "talks",
     caps = "caps",
     state_caps = "state-caps",
+    one_account = "one-account",
+    calls_of_others = "calls-of-others",
 }
 
 #[test]
@@ -134,4 +136,7 @@ planted! {
     finds_told_not_read = "told-not-read",
     finds_subject_not_noted = "subject-not-noted",
     finds_forgotten_at_midnight = "forgotten-at-midnight",
+    finds_account_unlimited = "account-unlimited",
+    finds_rate_ignored = "rate-ignored",
+    finds_report_not_counted = "report-not-counted",
 }

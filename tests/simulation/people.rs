@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use redial_aws::App;
 use redial_aws::layout::QUEUES;
 use redial_domain::Role;
@@ -11,7 +12,7 @@ use redial_local::queue_message::NewMessage;
 use serde_json::{Value, json};
 
 use crate::instances;
-use crate::judge::Promise;
+use crate::judge::{AccountLimits, Promise, Reported};
 use crate::plan::CampaignPlan;
 use crate::world::World;
 
@@ -126,6 +127,40 @@ impl People {
         let _ = self.ask("POST", path, &json!({})).await;
     }
 
+    /// Limits the provider's account over all campaigns, from the next minute on.
+    pub(crate) async fn limit_account(&self, at_once: usize, per_minute: usize) {
+        let body = json!({ "calls_at_once_max": at_once, "calls_per_minute_max": per_minute });
+        if self.ask("PATCH", "/api/admin/accounts/bland", &body).await.is_ok() {
+            let since = self.world.now() + TimeDelta::minutes(1);
+            self.world.judge.limited(AccountLimits {
+                at_once,
+                per_minute,
+                since,
+            });
+        }
+    }
+
+    /// Somebody else has called a person, so many seconds ago, and says so.
+    async fn report_call(&self, n: u64, subject: Option<&'static str>, ago_s: u64) {
+        let phone = self.world.homes().person(n).phone;
+        let started_at = self.world.now() - TimeDelta::seconds(i64::try_from(ago_s).unwrap_or(0));
+        let body = json!({
+            "phone": phone,
+            "started_at": started_at.to_rfc3339(),
+            "subject": subject,
+            "source": "elsewhere",
+        });
+        if self.ask("POST", "/api/calls", &body).await.is_ok() {
+            let known_at = self.world.now();
+            self.world.judge.reported(Reported {
+                phone,
+                subject,
+                started_at,
+                known_at,
+            });
+        }
+    }
+
     /// Waits between two deeds.
     pub(crate) async fn pause_s(&self, from: u64, to: u64) {
         tokio::time::sleep(Duration::from_secs(self.world.dice.people.between(from, to))).await;
@@ -237,6 +272,18 @@ pub(crate) async fn potter_about(people: &People, leads: &[String], mut next_pho
                 let _ = people.add(next_phone, of).await;
             }
         }
+    }
+}
+
+/// Others call the same people every few minutes, about the same, about something else, or without saying what about.
+pub(crate) async fn others_call(people: &People, persons: u64) {
+    loop {
+        people.pause_s(600, 3_600).await;
+        let dice = &people.world.dice.people;
+        let subject = [Some("solar"), Some("roof"), None];
+        let subject = subject[usize::try_from(dice.between(0, 2)).unwrap_or(0)];
+        let (n, ago_s) = (dice.between(0, persons - 1), dice.between(0, 900));
+        people.report_call(n, subject, ago_s).await;
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct CampaignPlan {
     pub(crate) per_day: usize,
     pub(crate) total: Option<usize>,
     pub(crate) at_once: usize,
+    /// Calls that may begin in a minute.
+    pub(crate) per_minute: Option<usize>,
     pub(crate) subject: &'static str,
     pub(crate) intervals_min: &'static [u32],
 }
@@ -49,6 +51,7 @@ impl CampaignPlan {
         per_day: 5,
         total: None,
         at_once: 4,
+        per_minute: None,
         subject: "general",
         intervals_min: &[2, 4, 8, 15],
     };
@@ -108,6 +111,7 @@ impl CampaignPlan {
             "attempts_per_day_max": self.per_day,
             "max_attempts_per_lead": self.total,
             "max_concurrent_calls": self.at_once,
+            "calls_per_minute_max": self.per_minute,
             "subject": self.subject,
             "intervals_min": self.intervals_min,
             "voice": {"provider": "bland", "task": "Ask whether they still want the quote.", "max_duration_min": 6},
@@ -136,3 +140,110 @@ impl CampaignPlan {
 fn clock(minutes: u32) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
+
+pub(crate) const ONE: [CampaignPlan; 1] = [CampaignPlan::BASE];
+pub(crate) const TWO: [CampaignPlan; 2] = [
+    CampaignPlan::BASE,
+    CampaignPlan {
+        id: "phoenix",
+        zone: chrono_tz::America::Phoenix,
+        opens: hours(8),
+        closes: hours(11),
+        per_day: 4,
+        total: Some(6),
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+pub(crate) const THREE: [CampaignPlan; 3] = [
+    CampaignPlan {
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "solar",
+        subject: "solar",
+        at_once: 3,
+        per_day: 4,
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "roof",
+        subject: "roof",
+        zone: chrono_tz::America::Chicago,
+        opens: hours(9),
+        closes: hours(12),
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
+/// A phone gets three calls a day from both together, a lead three in its life.
+pub(crate) const CAPPED: [CampaignPlan; 2] = [
+    CampaignPlan {
+        per_day: 3,
+        total: Some(3),
+        intervals_min: &[2, 3],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "solar",
+        subject: "solar",
+        per_day: 3,
+        total: Some(3),
+        intervals_min: &[2, 3],
+        ..CampaignPlan::BASE
+    },
+];
+
+/// Three lines of work over the same phones, two of them about the same: eight calls a day, where law counts to three.
+pub(crate) const COUNTED: [CampaignPlan; 3] = [
+    CampaignPlan {
+        per_day: 8,
+        subject: "solar",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "again",
+        zone: chrono_tz::America::Chicago,
+        opens: hours(9),
+        closes: hours(12),
+        per_day: 8,
+        subject: "solar",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+    CampaignPlan {
+        id: "roof",
+        per_day: 8,
+        subject: "roof",
+        intervals_min: &[2, 3, 5],
+        ..CampaignPlan::BASE
+    },
+];
+
+/// Hours on either side of a night, and hours that begin before it and end after: what they leave is the law's.
+pub(crate) const OVER_THE_CHANGE: [CampaignPlan; 3] = [
+    TWO[0],
+    TWO[1],
+    CampaignPlan {
+        id: "night",
+        opens: hours(22),
+        closes: hours(12),
+        per_day: 4,
+        at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
+/// Three that share an account; one may begin two calls a minute.
+pub(crate) const PACED: [CampaignPlan; 3] = [
+    CampaignPlan {
+        at_once: 6,
+        per_minute: Some(2),
+        ..THREE[0]
+    },
+    THREE[1],
+    THREE[2],
+];

@@ -84,6 +84,12 @@ pub(crate) enum Planted {
     SubjectNotNoted,
     /// Calls before midnight are forgotten at midnight.
     ForgottenAtMidnight,
+    /// The limits of a provider's account are not read.
+    AccountUnlimited,
+    /// The rate of a campaign is not read.
+    RateIgnored,
+    /// What somebody reports of a call of theirs is written down and not counted.
+    ReportNotCounted,
 }
 
 /// What to do with a request.
@@ -214,6 +220,15 @@ impl Planted {
                     newest["S"] = json!(format!("{}/unknown", noted.unwrap_or_default()));
                 }
             }
+            Self::ReportNotCounted if operation == "TransactWriteItems" && who.starts_with("admin") => {
+                for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
+                    if sk(&one["Update"]["Key"]) == "LEDGER"
+                        && let Some(name) = one.pointer_mut("/Update/ExpressionAttributeNames/#starts")
+                    {
+                        *name = json!("starts_beside");
+                    }
+                }
+            }
             Self::BoardNotMoved if operation == "TransactWriteItems" && who.starts_with("outcomes") => {
                 for one in request["TransactItems"].as_array_mut().into_iter().flatten() {
                     let Some(place) = one.pointer_mut("/Update/ExpressionAttributeValues/:v_b_pk/S") else {
@@ -317,6 +332,16 @@ impl Planted {
                 };
                 if let Some(starts) = item["starts"]["L"].as_array_mut() {
                     starts.retain(is_of_today);
+                }
+            }
+            Self::AccountUnlimited if pk(item).starts_with("ACCOUNT#") && sk(item) == "META" => {
+                if let Some(item) = item.as_object_mut() {
+                    item.retain(|name, _| !["at_once", "per_minute"].contains(&name.as_str()));
+                }
+            }
+            Self::RateIgnored if pk(item).starts_with("SLOTS#") || pk(item) == "CAMPAIGNS" => {
+                if let Some(item) = item.as_object_mut() {
+                    item.retain(|name, _| !["rate", "calls_per_minute_max"].contains(&name.as_str()));
                 }
             }
             Self::StartsNotCounted if ledger && item["starts"].is_object() => {

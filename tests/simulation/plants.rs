@@ -58,7 +58,7 @@ impl Plant {
 }
 
 /// All defects.
-pub(crate) static ALL: [Plant; 33] = [
+pub(crate) static ALL: [Plant; 36] = [
     Plant::new(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone"),
     Plant::new(
         Planted::LostAtOneLook,
@@ -145,6 +145,20 @@ pub(crate) static ALL: [Plant; 33] = [
         "forgotten-at-midnight",
         &["caps"],
         "state-caps",
+    )
+    .about_law(),
+    Plant::new(
+        Planted::AccountUnlimited,
+        "account-unlimited",
+        &["account"],
+        "one-account",
+    ),
+    Plant::new(Planted::RateIgnored, "rate-ignored", &["account"], "one-account"),
+    Plant::new(
+        Planted::ReportNotCounted,
+        "report-not-counted",
+        &["caps"],
+        "calls-of-others",
     )
     .about_law(),
 ];

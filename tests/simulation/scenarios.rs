@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::faults::Faults;
 use crate::homes::{self, Live};
 use crate::people::{self, People};
-use crate::plan::{CampaignPlan, hours};
+use crate::plan::{CAPPED, COUNTED, CampaignPlan, ONE, OVER_THE_CHANGE, PACED, THREE, TWO};
 use crate::world::Deployed;
 
 /// What people and providers do during a day.
@@ -48,102 +48,6 @@ const OVER_NIGHT_MIN: i64 = 22 * 60 + 45;
 /// Monday 9:50 in New York.
 const BEFORE_OPENING: &str = "2026-11-23T14:50:00Z";
 
-const ONE: [CampaignPlan; 1] = [CampaignPlan::BASE];
-const TWO: [CampaignPlan; 2] = [
-    CampaignPlan::BASE,
-    CampaignPlan {
-        id: "phoenix",
-        zone: chrono_tz::America::Phoenix,
-        opens: hours(8),
-        closes: hours(11),
-        per_day: 4,
-        total: Some(6),
-        at_once: 3,
-        ..CampaignPlan::BASE
-    },
-];
-const THREE: [CampaignPlan; 3] = [
-    CampaignPlan {
-        at_once: 3,
-        ..CampaignPlan::BASE
-    },
-    CampaignPlan {
-        id: "solar",
-        subject: "solar",
-        at_once: 3,
-        per_day: 4,
-        ..CampaignPlan::BASE
-    },
-    CampaignPlan {
-        id: "roof",
-        subject: "roof",
-        zone: chrono_tz::America::Chicago,
-        opens: hours(9),
-        closes: hours(12),
-        at_once: 3,
-        ..CampaignPlan::BASE
-    },
-];
-
-/// A phone gets three calls a day from both together, a lead three in its life.
-const CAPPED: [CampaignPlan; 2] = [
-    CampaignPlan {
-        per_day: 3,
-        total: Some(3),
-        intervals_min: &[2, 3],
-        ..CampaignPlan::BASE
-    },
-    CampaignPlan {
-        id: "solar",
-        subject: "solar",
-        per_day: 3,
-        total: Some(3),
-        intervals_min: &[2, 3],
-        ..CampaignPlan::BASE
-    },
-];
-
-/// Three lines of work over the same phones, two of them about the same: eight calls a day, where law counts to three.
-const COUNTED: [CampaignPlan; 3] = [
-    CampaignPlan {
-        per_day: 8,
-        subject: "solar",
-        intervals_min: &[2, 3, 5],
-        ..CampaignPlan::BASE
-    },
-    CampaignPlan {
-        id: "again",
-        zone: chrono_tz::America::Chicago,
-        opens: hours(9),
-        closes: hours(12),
-        per_day: 8,
-        subject: "solar",
-        intervals_min: &[2, 3, 5],
-        ..CampaignPlan::BASE
-    },
-    CampaignPlan {
-        id: "roof",
-        per_day: 8,
-        subject: "roof",
-        intervals_min: &[2, 3, 5],
-        ..CampaignPlan::BASE
-    },
-];
-
-/// Hours on either side of a night, and hours that begin before it and end after: what they leave is the law's.
-const OVER_THE_CHANGE: [CampaignPlan; 3] = [
-    TWO[0],
-    TWO[1],
-    CampaignPlan {
-        id: "night",
-        opens: hours(22),
-        closes: hours(12),
-        per_day: 4,
-        at_once: 3,
-        ..CampaignPlan::BASE
-    },
-];
-
 macro_rules! script {
     (|$people:ident| $body:expr) => {
         |$people: People| Box::pin(async move { $body })
@@ -151,7 +55,7 @@ macro_rules! script {
 }
 
 /// All days.
-pub(crate) static ALL: [Scenario; 16] = [
+pub(crate) static ALL: [Scenario; 18] = [
     Scenario {
         name: "bad-day",
         about: "two campaigns in two zones, people at work, everything goes wrong now and then",
@@ -459,6 +363,41 @@ pub(crate) static ALL: [Scenario; 16] = [
                     people.add(n, plan.id).await;
                 }
             }
+        }),
+    },
+    Scenario {
+        name: "one-account",
+        about: "three campaigns share an account with few lines and few calls a minute; one has a rate of its own",
+        faults: Faults {
+            redelivered: 200,
+            ..Faults::BAD_DAY
+        },
+        campaigns: &PACED,
+        live: Live::InMassachusetts,
+        start: BEFORE_OPENING,
+        minutes: 120,
+        has_dead_letters: false,
+        script: script!(|people| {
+            people.limit_account(6, 18).await;
+            people.pause_s(120, 120).await;
+            people::fill(&people, 24).await;
+        }),
+    },
+    Scenario {
+        name: "calls-of-others",
+        about: "other systems call the same people and report it, where law counts to three in any 24 hours",
+        faults: Faults::BAD_DAY,
+        campaigns: &COUNTED,
+        live: Live::In(&homes::COUNTED),
+        start: BEFORE_OPENING,
+        // Until Tuesday 11:10: the first calls of Monday are a day old from 10:00 on.
+        minutes: 25 * 60 + 20,
+        has_dead_letters: false,
+        script: script!(|people| {
+            for n in 0..8 {
+                people.add(n, people.world.plans()[0].id).await;
+            }
+            people::others_call(&people, 8).await;
         }),
     },
 ];

@@ -2,6 +2,7 @@
 //!
 //! Nothing here calls the code that is judged: windows, caps and counts are computed again, in another way.
 
+mod account;
 mod books;
 mod caps;
 mod concurrency;
@@ -25,6 +26,8 @@ use serde_json::Value;
 use crate::phones::Placed;
 use crate::world::World;
 
+pub(crate) use account::AccountLimits;
+pub(crate) use caps::Reported;
 pub(crate) use stops::Promise;
 
 /// Something that must never happen, and did.
@@ -47,6 +50,8 @@ struct Seen {
     promises: Vec<Promise>,
     resumed: BTreeMap<String, DateTime<Utc>>,
     dead_letters: u64,
+    account: Option<AccountLimits>,
+    reported: Vec<Reported>,
     ranks: counted_once::Ranks,
 }
 
@@ -84,6 +89,16 @@ impl Judge {
         }
     }
 
+    /// The provider's account has limits.
+    pub(crate) fn limited(&self, limits: AccountLimits) {
+        self.seen().account = Some(limits);
+    }
+
+    /// Somebody else's call is known.
+    pub(crate) fn reported(&self, call: Reported) {
+        self.seen().reported.push(call);
+    }
+
     /// Somebody put dead letters back.
     pub(crate) fn saw_dead_letters(&self, count: u64) {
         self.seen().dead_letters += count;
@@ -103,10 +118,15 @@ impl Judge {
 
     /// The network accepted a call.
     pub(crate) fn accepted(&self, world: &World, placed: &Placed) {
+        let (account, reported) = {
+            let seen = self.seen();
+            (seen.account, seen.reported.clone())
+        };
         world.phones.with_calls(|before| {
             one_call::accepted(world, placed, before);
-            caps::accepted(world, placed, before);
+            caps::accepted(world, placed, before, &reported);
             concurrency::accepted(world, placed, before);
+            account::accepted(world, placed, before, account);
         });
         let (promises, resumed) = {
             let seen = self.seen();
