@@ -20,6 +20,7 @@ const BOOK: &str = include_str!("../../functions/_shared/domain/law/law.toml");
 const PREFIXES: &str = include_str!("../../functions/_shared/domain/law/prefixes.txt");
 const STATES: &str = include_str!("../../functions/_shared/domain/law/states.txt");
 const ZIPS: &str = include_str!("../../functions/_shared/domain/law/zips.txt");
+const COUNTRIES: &str = include_str!("../../functions/_shared/domain/law/countries.txt");
 
 /// Hours of the book and offsets of its zones are multiples of this, so nothing changes within a step.
 pub const STEP_MIN: i64 = 15;
@@ -61,9 +62,9 @@ const ANYWHERE: [&str; 7] = [
 pub struct Known<'a> {
     /// With its plus sign.
     pub phone: &'a str,
-    /// A state's code or name, as it was told.
+    /// A state or another place by its code or name, as it was told.
     pub state: Option<&'a str>,
-    /// A ZIP, as it was told.
+    /// A ZIP or another postal code, as it was told.
     pub zip: Option<&'a str>,
     /// A zone, as it was told.
     pub zone: Option<Tz>,
@@ -263,45 +264,137 @@ fn rules() -> BTreeMap<String, Vec<Rule>> {
 /// Laws and zones, in words of the tables.
 type Places = (BTreeSet<String>, BTreeSet<String>);
 
+/// What one thing that was told means.
+enum Means {
+    /// It was left empty.
+    Nothing,
+    /// Nobody knows.
+    Something,
+    Here(Places),
+}
+
 /// Every law and every zone that what is known leaves possible.
 fn places(known: &Known<'_>) -> Places {
     let digits = known.phone.trim_start_matches('+');
-    let (mut laws, mut zones) = Places::default();
-    let mut add = |columns: Option<Vec<&str>>| {
-        let columns = columns.unwrap_or_default();
-        // A state's own line has no column for the law: it is its key.
-        let at = columns.len().saturating_sub(1);
-        let words = |at: usize| columns.get(at).into_iter().flat_map(|words| words.split(','));
-        laws.extend(words(at.saturating_sub(1)).filter(|law| *law != "?").map(str::to_owned));
-        zones.extend(words(at).filter(|zone| *zone != "-").map(str::to_owned));
-    };
     let prefix = lines(PREFIXES)
         .filter(|line| digits.starts_with(line[0]))
         .max_by_key(|line| line[0].len());
+    let north_american = digits.starts_with('1');
+    if prefix.is_none() && !north_american {
+        return Places::default();
+    }
     let elsewhere = prefix
         .as_ref()
         .is_some_and(|line| !line[1].starts_with("US-") && line[1] != "?");
-    let north_american = digits.starts_with('1');
-    add(prefix);
+    let (mut laws, mut zones) = prefix.map(|line| columns(line[1], line[2])).unwrap_or_default();
+    let (mut somewhere_in_us, mut told_where) = (false, false);
+    let mut told: Vec<Means> = Vec::new();
     if north_american && !elsewhere {
-        let state = known.state.and_then(state_code);
-        add(state.and_then(|code| lines(STATES).find(|line| line[0] == code)));
-        let zip = known.zip.map(str::trim).filter(|zip| is_zip(zip));
-        add(zip.and_then(|zip| lines(ZIPS).find(|line| zip.starts_with(line[0]))));
+        told.push(known.state.map_or(Means::Nothing, state));
+        told.push(known.zip.map_or(Means::Nothing, postal_code));
     }
-    zones.extend(known.zone.map(|zone| zone.name().to_owned()));
-    if north_american && laws.is_empty() {
-        laws.insert("US-?".to_owned());
-        if zones.is_empty() {
-            zones.extend(ANYWHERE.map(str::to_owned));
+    if let Some((country, _)) = known
+        .zone
+        .and_then(|zone| country(|_, zones, _| zones.contains(&zone.name())))
+    {
+        let zone = known.zone.map(|zone| zone.name().to_owned());
+        told.push(Means::Here((BTreeSet::from([country]), zone.into_iter().collect())));
+    }
+    for means in told {
+        match means {
+            Means::Nothing => {}
+            Means::Something => somewhere_in_us = true,
+            Means::Here(more) => {
+                laws.extend(more.0);
+                zones.extend(more.1.clone());
+                told_where |= !more.1.is_empty();
+            }
         }
     }
-    let countries: Vec<String> = laws
-        .iter()
-        .filter_map(|law| Some(law.split('-').next()?.to_owned()))
-        .collect();
+    let us_number = north_american && !elsewhere;
+    if us_number && !told_where && (somewhere_in_us || zones.is_empty()) {
+        zones.extend(ANYWHERE.map(str::to_owned));
+    }
+    zones.extend(known.zone.map(|zone| zone.name().to_owned()));
+    let countries: Vec<String> = laws.iter().map(|law| law[..2].to_owned()).collect();
     laws.extend(countries);
+    if us_number {
+        laws.insert("US".to_owned());
+    }
+    if laws.contains("US") && (somewhere_in_us || !laws.iter().any(|law| law.starts_with("US-"))) {
+        laws.insert("US-?".to_owned());
+    }
     (laws, zones)
+}
+
+/// Two columns of a table: laws and zones.
+fn columns(laws: &str, zones: &str) -> Places {
+    let words = |column: &str, none: &str| {
+        let words = column.split(',').filter(|word| *word != none);
+        words.map(str::to_owned).collect()
+    };
+    (words(laws, "?"), words(zones, "-"))
+}
+
+/// The first country that is meant, by its code, by the names of its zones or by its own; with its zones.
+fn country(is_meant: impl Fn(&str, &[&str], &[&str]) -> bool) -> Option<(String, BTreeSet<String>)> {
+    let table = COUNTRIES.lines().filter(|line| !line.starts_with('#'));
+    table
+        .map(|line| line.splitn(4, ' ').collect::<Vec<_>>())
+        .find(|line| {
+            let zones: Vec<&str> = line[1].split(',').chain(line[2].split(',')).collect();
+            is_meant(line[0], &zones, &line[3].split('|').collect::<Vec<_>>())
+        })
+        .map(|line| (line[0].to_owned(), columns("", line[1]).1))
+}
+
+fn is_nothing(told: &str) -> bool {
+    let signs = told.chars().all(|c| "-.? ".contains(c)) && told.trim().len() <= 1;
+    signs || ["--", "N/A", "NA", "NONE", "NULL", "UNKNOWN"].contains(&told.trim().to_uppercase().as_str())
+}
+
+fn state(told: &str) -> Means {
+    if is_nothing(told) {
+        return Means::Nothing;
+    }
+    if let Some(line) = state_code(told).and_then(|code| lines(STATES).find(|line| line[0] == code)) {
+        return Means::Here(columns(line[0], line[1]));
+    }
+    let told = told.trim().to_uppercase();
+    let names = [told.as_str(), told.strip_prefix("CA-").unwrap_or_default()];
+    let abroad = country(|code, _, its| code != "US" && its.iter().any(|name| names.contains(&&*name.to_uppercase())));
+    abroad.map_or(Means::Something, |(country, zones)| {
+        Means::Here((BTreeSet::from([country]), zones))
+    })
+}
+
+fn postal_code(told: &str) -> Means {
+    if is_nothing(told) {
+        return Means::Nothing;
+    }
+    let told = told.trim();
+    let shape = |text: &str| -> String {
+        let of = |c: char| match c {
+            _ if c.is_ascii_digit() => '9',
+            _ if c.is_ascii_alphabetic() => 'A',
+            _ => c,
+        };
+        text.chars().map(of).collect()
+    };
+    if shape(&told.replace([' ', '-'], "")) == "A9A9A9" {
+        let (_, zones) = country(|code, _, _| code == "CA").unwrap();
+        return Means::Here((BTreeSet::from(["CA".to_owned()]), zones));
+    }
+    let five = match shape(&told.replacen(' ', "-", 1)).as_str() {
+        "99999" | "99999-9999" | "999999999" => told[..5].to_owned(),
+        "9999" | "9999-9999" => format!("0{}", &told[..4]),
+        "999" | "999-9999" => format!("00{}", &told[..3]),
+        _ => return Means::Something,
+    };
+    match lines(ZIPS).find(|line| five.starts_with(line[0])) {
+        Some(line) if line[1] != "?" => Means::Here(columns(line[1], line[2])),
+        _ => Means::Something,
+    }
 }
 
 /// A table's lines, in columns.
@@ -328,11 +421,6 @@ fn state_code(told: &str) -> Option<String> {
     lines(STATES).any(|line| line[0] == code).then_some(code)
 }
 
-fn is_zip(told: &str) -> bool {
-    let shape: String = told.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
-    shape == "99999" || shape == "99999-9999"
-}
-
 /// Prefixes of the table, each with its laws, in the table's order.
 pub fn prefixes() -> impl Iterator<Item = (&'static str, &'static str)> {
     lines(PREFIXES).map(|line| (line[0], line[1]))
@@ -341,6 +429,21 @@ pub fn prefixes() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// Codes of the states, as in `US-FL`.
 pub fn states() -> impl Iterator<Item = &'static str> {
     lines(STATES).map(|line| line[0])
+}
+
+/// Names of countries and of provinces.
+pub fn country_names() -> impl Iterator<Item = &'static str> {
+    let table = COUNTRIES.lines().filter(|line| !line.starts_with('#'));
+    table
+        .filter_map(|line| line.splitn(4, ' ').last())
+        .flat_map(|names| names.split('|'))
+}
+
+/// Zones of all countries, by all their names.
+pub fn zones() -> impl Iterator<Item = &'static str> {
+    let columns = COUNTRIES.lines().filter(|line| !line.starts_with('#'));
+    let columns = columns.flat_map(|line| line.split(' ').skip(1).take(2));
+    columns.flat_map(|zones| zones.split(',')).filter(|zone| *zone != "-")
 }
 
 /// First three digits of ZIPs.

@@ -152,6 +152,72 @@ fn one<'a, T>(rng: &mut StdRng, of: &'a [T]) -> &'a T {
     &of[rng.random_range(0..of.len())]
 }
 
+const STATES: [&str; 18] = [
+    "Florida",
+    " new york ",
+    "RHODE ISLAND",
+    "Mississippi",
+    "Georgia",
+    "Ontario",
+    "ON",
+    "ca-qc",
+    "Israel",
+    "india",
+    "ZZ",
+    "USA",
+    "AE",
+    "us-on",
+    "",
+    " n/a",
+    "Unknown",
+    "-",
+];
+const POSTAL_CODES: [&str; 14] = [
+    "00000",
+    "3310",
+    "601",
+    "K1A 0B1",
+    "k1a0b1",
+    "33101-12",
+    "33101 0142",
+    "2138-0142",
+    "90012x",
+    "09012",
+    "96940",
+    "SW1A 1AA",
+    "?",
+    "none",
+];
+const ZONES: [&str; 14] = [
+    "America/New_York",
+    "America/Phoenix",
+    "America/Shiprock",
+    "Pacific/Honolulu",
+    "America/Adak",
+    "America/Indiana/Knox",
+    "America/Puerto_Rico",
+    "Asia/Kolkata",
+    "Asia/Tel_Aviv",
+    "America/Toronto",
+    "US/Pacific",
+    "UTC",
+    "EST",
+    "Etc/GMT+8",
+];
+
+/// One of these with a sign too few, too many, or another one.
+fn mistyped(rng: &mut StdRng, of: &[&str]) -> String {
+    let mut signs: Vec<char> = one(rng, of).chars().collect();
+    let at = rng.random_range(0..=signs.len());
+    let sign = *one(rng, &['a', '1', ' ', '-', 'é']);
+    match rng.random_range(0..3) {
+        0 if at < signs.len() => drop(signs.remove(at)),
+        1 if at < signs.len() => signs[at] = sign,
+        _ => signs.insert(at, sign),
+    }
+    signs.into_iter().collect()
+}
+
 fn somebody(rng: &mut StdRng) -> Somebody {
     let known: Vec<&str> = second_law::prefixes().map(|(prefix, _)| prefix).collect();
     let prefix = match rng.random_range(0..20) {
@@ -164,47 +230,34 @@ fn somebody(rng: &mut StdRng) -> Somebody {
     };
     let states: Vec<&str> = second_law::states().collect();
     let areas: Vec<&str> = second_law::zip_areas().collect();
+    let names: Vec<&str> = second_law::country_names().collect();
+    let zones: Vec<&str> = second_law::zones().collect();
     let state = *one(rng, &states);
-    let state = match rng.random_range(0..8) {
+    let state = match rng.random_range(0..14) {
         0 => Some(state.to_owned()),
         1 => Some(state[3..].to_owned()),
         2 => Some(state[3..].to_lowercase()),
-        3 => Some(
-            (*one(
-                rng,
-                &[
-                    "Florida",
-                    " new york ",
-                    "RHODE ISLAND",
-                    "Mississippi",
-                    "Ontario",
-                    "ZZ",
-                    "",
-                ],
-            ))
-            .to_owned(),
-        ),
+        3 | 4 => Some((*one(rng, &STATES)).to_owned()),
+        5 => Some(mistyped(rng, &STATES)),
+        6 => Some((*one(rng, &names)).to_owned()),
         _ => None,
     };
     let area = *one(rng, &areas);
-    let zip = match rng.random_range(0..8) {
+    let zip = match rng.random_range(0..14) {
         0 | 1 => Some(format!("{area}01")),
         2 => Some(format!(" {area}99-0142")),
-        3 => Some((*one(rng, &["00000", "3310", "K1A 0B1", "33101-12", "90012x"])).to_owned()),
+        3 => Some(format!("{area}990142")),
+        4 => Some(format!("{area}01").trim_start_matches('0').to_owned()),
+        5 => Some((*one(rng, &POSTAL_CODES)).to_owned()),
+        6 => Some(mistyped(rng, &POSTAL_CODES)),
         _ => None,
     };
-    let zones = [
-        "America/New_York",
-        "America/Phoenix",
-        "America/Shiprock",
-        "Pacific/Honolulu",
-        "America/Adak",
-        "America/Indiana/Knox",
-        "America/Puerto_Rico",
-        "Asia/Kolkata",
-        "UTC",
-    ];
-    let zone = (rng.random_range(0..4) == 0).then(|| one(rng, &zones).parse().unwrap());
+    let zone = match rng.random_range(0..12) {
+        0..3 => Some(*one(rng, &ZONES)),
+        3 => Some(*one(rng, &zones)),
+        _ => None,
+    };
+    let zone = zone.map(|zone| zone.parse().unwrap());
     Somebody {
         phone,
         state,

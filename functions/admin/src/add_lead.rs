@@ -9,7 +9,7 @@ use redial_aws::web::{Answer, Problem};
 use redial_domain::law::us_state;
 use redial_domain::{CampaignId, Phone, Profile};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::lead_consent::GivenConsent;
 use crate::request::{Caller, bad, unavailable};
@@ -17,6 +17,9 @@ use crate::request::{Caller, bad, unavailable};
 /// Custom fields, and the length of any field: a profile stays far under 400 KB.
 const CUSTOM_MAX: usize = 60;
 const FIELD_MAX: usize = 500;
+/// Names of countries have up to 42 characters, postal codes with their extension up to 12.
+const STATE_MAX: usize = 64;
+const POSTAL_CODE_MAX: usize = 16;
 /// An id of a CRM is a key: see the domain's ids.
 const CRM_ID_MAX: usize = 64;
 
@@ -78,7 +81,7 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let intake = Intake {
         phone,
         state_code: state(new.state)?,
-        postal_code: short("postal_code", new.postal_code)?,
+        postal_code: short("postal_code", new.postal_code, POSTAL_CODE_MAX)?,
         zone: zone(new.timezone)?,
         consent: new.consent.as_ref().map(|given| given.read(now)).transpose()?,
         registry_checked_at: new
@@ -105,6 +108,11 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let taken = take_in(app, &id, intake, caller.actor.clone())
         .await
         .map_err(|error| problem(&error))?;
+    let warnings: Vec<Value> = taken
+        .doubts
+        .iter()
+        .map(|doubt| json!({"field": doubt.field, "message": doubt.message()}))
+        .collect();
     Ok(Answer::json(
         if taken.created { 201 } else { 200 },
         &json!({
@@ -117,6 +125,7 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "next_redial_timestamp": taken.next_at.map(|at| at.timestamp_millis()),
             "next_redial_iso": taken.next_at.map(|at| at.to_rfc3339()),
             "reason": taken.reason,
+            "warnings": warnings,
         }),
     ))
 }
@@ -164,12 +173,13 @@ fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
     }
 }
 
-/// A state of the US by its code, however it was written; any other region as it came.
+/// A state of the US by its code, however it was written; any other text as it came, because what is not understood holds
+/// the lead back and is not to be lost.
 fn state(value: Option<String>) -> Result<Option<String>, Problem> {
     match field("state", value)? {
         Some(text) => match us_state(&text) {
             Some(state) => Ok(Some(state.state().to_owned())),
-            None => short("state", Some(text)),
+            None => short("state", Some(text), STATE_MAX),
         },
         None => Ok(None),
     }
@@ -183,9 +193,9 @@ fn zone(value: Option<String>) -> Result<Option<Tz>, Problem> {
     field("timezone", value)?.map(read).transpose()
 }
 
-fn short(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
+fn short(name: &str, value: Option<String>, max: usize) -> Result<Option<String>, Problem> {
     match field(name, value)? {
-        Some(value) if value.len() > 16 => Err(bad(name, "it is longer than 16 characters")),
+        Some(value) if value.chars().count() > max => Err(bad(name, format!("it is longer than {max} characters"))),
         value => Ok(value),
     }
 }

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use redial_domain::law::{Doubt, Places, Told, says_nothing};
 use redial_domain::{
     Actor, Campaign, CampaignId, CampaignStatus, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone,
     Profile, Switches, WaitReason, gate, look_again,
@@ -28,7 +29,7 @@ pub struct Intake {
     pub phone: Phone,
     /// The person.
     pub profile: Profile,
-    /// US state or other region.
+    /// A state of the US, or whatever was told in its place.
     pub state_code: Option<String>,
     /// ZIP or postal code.
     pub postal_code: Option<String>,
@@ -38,6 +39,16 @@ pub struct Intake {
     pub consent: Option<(Consent, String)>,
     /// When its phone was looked for in the do-not-call registry.
     pub registry_checked_at: Option<DateTime<Utc>>,
+}
+
+impl Intake {
+    fn told_places(&self) -> Told<'_> {
+        Told {
+            zone: self.zone,
+            state: self.state_code.as_deref(),
+            postal_code: self.postal_code.as_deref(),
+        }
+    }
 }
 
 /// What became of it.
@@ -55,6 +66,8 @@ pub struct TakenIn {
     pub reason: Option<String>,
     /// Whether its call is on the way.
     pub claimed: bool,
+    /// What its source told of where it is, and nobody understood or is called there.
+    pub doubts: Vec<Doubt>,
 }
 
 /// Why it was not taken in.
@@ -89,6 +102,10 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     let (Some(reading), Some(campaign)) = (reading, campaign) else {
         return Err(IntakeError::NoCampaign(id.clone()));
     };
+    let mut intake = intake;
+    for told in [&mut intake.state_code, &mut intake.postal_code] {
+        told.take_if(|text| says_nothing(text));
+    }
     let not_taken = |why| {
         Err(IntakeError::NotTaken {
             campaign: id.clone(),
@@ -153,6 +170,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     app.metrics.count("lead.added");
     let claimed = opened == Gate::Open && claim_now(app, &campaign, &lead).await;
     Ok(TakenIn {
+        doubts: doubts(&lead.phone, lead.told_places()),
         lead: lead.id,
         created: true,
         state: lead.state,
@@ -220,6 +238,7 @@ async fn complete(
     }
     app.metrics.count("lead.known_already");
     Ok(TakenIn {
+        doubts: doubts(&known.phone, known.told_places()),
         lead: known.id.clone(),
         created: false,
         state: known.shown_state(app.clock.now()),
@@ -243,10 +262,24 @@ async fn complete_lead(
         let last = known.consent.map(|own| own.revoked_at.unwrap_or(own.given_at));
         last.is_none_or(|last| given.given_at > last)
     });
+    let before = doubts(&known.phone, known.told_places());
+    let now = doubts(&known.phone, intake.told_places());
     let with = Lead {
-        state_code: known.state_code.clone().or_else(|| intake.state_code.clone()),
-        postal_code: known.postal_code.clone().or_else(|| intake.postal_code.clone()),
-        zone: known.zone.or(intake.zone),
+        state_code: told_last(
+            "state",
+            &before,
+            &now,
+            known.state_code.as_ref(),
+            intake.state_code.as_ref(),
+        ),
+        postal_code: told_last(
+            "postal_code",
+            &before,
+            &now,
+            known.postal_code.as_ref(),
+            intake.postal_code.as_ref(),
+        ),
+        zone: told_last("timezone", &before, &now, known.zone.as_ref(), intake.zone.as_ref()),
         consent: newer.or(known.consent),
         registry_checked_at: known.registry_checked_at.max(intake.registry_checked_at),
         ..known.clone()
@@ -258,6 +291,24 @@ async fn complete_lead(
         .filter(|_| newer.is_some())
         .unwrap_or_else(|| Activity::now(app, actor, "completed", intake.profile.source.clone()).about(&known.id));
     Ok(learn(app, campaign, known, with, &activity).await?)
+}
+
+fn doubts(phone: &Phone, told: Told<'_>) -> Vec<Doubt> {
+    Places::of(phone, told).doubts
+}
+
+/// What holds of a place that was told before and is told now: what was told first, unless nobody understood it, or what
+/// is told now is where nobody is called.
+fn told_last<T: Clone>(field: &str, before: &[Doubt], now: &[Doubt], known: Option<&T>, new: Option<&T>) -> Option<T> {
+    let of = |doubts: &[Doubt]| doubts.iter().find(|doubt| doubt.field == field).cloned();
+    let was_unread = of(before).is_some_and(|doubt| doubt.no_record.is_none());
+    let is_closed_now = of(now).is_some_and(|doubt| doubt.no_record.is_some());
+    let (first, second) = if was_unread || is_closed_now {
+        (new, known)
+    } else {
+        (known, new)
+    };
+    first.or(second).cloned()
 }
 
 /// Writes what became known about a lead, and its new time where only the gate had kept it. `None`: somebody changed it

@@ -1,14 +1,16 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["phonenumbers==9.0.43", "zipcodes==3.0.0"]
+# dependencies = ["phonenumbers==9.0.43", "tzdata==2026.6", "zipcodes==3.0.0"]
 # ///
-"""Writes prefixes.txt, zips.txt and states.txt beside this file: which states and time zones a number, a ZIP or a state may mean.
+"""Writes prefixes.txt, zips.txt, states.txt and countries.txt beside this file: which places and time zones a number, a ZIP, a state, a
+country or a time zone may mean.
 
     uv run generate.py
 
 or, without uv:
 
-    python3 -m venv .venv && .venv/bin/pip install phonenumbers==9.0.43 zipcodes==3.0.0 && .venv/bin/python generate.py
+    python3 -m venv .venv
+    .venv/bin/pip install phonenumbers==9.0.43 tzdata==2026.6 zipcodes==3.0.0 && .venv/bin/python generate.py
 
 A place that is not certain is a union: a call must be legal in all the zones and under all the laws of its line. Running this twice gives
 the same bytes. Where it does not know, it stops; it does not guess.
@@ -16,6 +18,7 @@ the same bytes. Where it does not know, it stops; it does not guess.
 
 from collections import defaultdict
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 import zipcodes
@@ -23,7 +26,7 @@ from phonenumbers.geodata import GEOCODE_DATA
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 HERE = Path(__file__).resolve().parent
-PINNED = {"phonenumbers": "9.0.43", "zipcodes": "3.0.0"}
+PINNED = {"phonenumbers": "9.0.43", "tzdata": "2026.6", "zipcodes": "3.0.0"}
 
 EASTERN, CENTRAL, MOUNTAIN, PACIFIC = "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"
 PHOENIX, BOISE, DETROIT, MENOMINEE = "America/Phoenix", "America/Boise", "America/Detroit", "America/Menominee"
@@ -180,6 +183,23 @@ MILITARY = {"AA", "AE", "AP"}
 # ZIP areas whose data lack a zone: Jackpot and West Wendover.
 ZIP_ZONES = {"898": (MOUNTAIN,)}
 
+# Names of zones that say when and not where: the world's time, fixed offsets, and abbreviations that several countries use.
+PLACELESS = {"CET", "CST6CDT", "EET", "EST", "EST5EDT", "Factory", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "HST", "MET", "MST", "MST7MDT",
+             "PST8PDT", "UCT", "UTC", "Universal", "WET", "Zulu"}
+# Old names of zones whose clocks the tz database now takes from another country.
+OLD_ZONES = {"Africa/Asmera": "ER", "Africa/Timbuktu": "ML", "America/Coral_Harbour": "CA", "Antarctica/South_Pole": "AQ",
+             "Atlantic/Jan_Mayen": "SJ", "Iceland": "IS", "Pacific/Ponape": "FM", "Pacific/Truk": "FM", "Pacific/Yap": "FM"}
+# What people write in the field of a state beside the names of countries. The first 26 are Canada's provinces and territories.
+ALSO = {
+    "CA": ("AB", "Alberta", "BC", "British Columbia", "MB", "Manitoba", "NB", "New Brunswick", "NL", "Newfoundland and Labrador", "NS",
+           "Nova Scotia", "NT", "Northwest Territories", "NU", "Nunavut", "ON", "Ontario", "PE", "Prince Edward Island", "QC", "Quebec", "SK",
+           "Saskatchewan", "YT", "Yukon", "Québec", "Newfoundland", "Labrador", "Yukon Territory", "NF", "PQ", "PEI"),
+    "FM": ("FM", "Federated States of Micronesia"),
+    "GB": ("UK", "United Kingdom", "Great Britain", "England", "Northern Ireland", "Scotland", "Wales"),
+    "MH": ("MH",),
+    "PW": ("PW",),
+}
+
 
 def package_zones(area_code):
     """All zones that the package gives to an area code or to any exchange in it."""
@@ -254,6 +274,36 @@ def zips():
         yield (area, {"?"}, ()) if "?" in found else (area, found, zones[area] | set(ZIP_ZONES.get(area, ())))
 
 
+def tz_table(name):
+    text = (files("tzdata") / "zoneinfo" / name).read_text(encoding="utf-8")
+    return [row.split("\t") for row in text.splitlines() if row and not row.startswith("#")]
+
+
+def countries():
+    """Each country with its zones, the other names of these, and its own names."""
+    # The territories of the United States have its federal law.
+    united = {territory: "US" for territory in TERRITORIES.values()}
+    of = {zone: united.get(code, code) for code, _, zone, *_ in tz_table("zone.tab")}
+    zones, others = defaultdict(set), defaultdict(set)
+    for zone, code in of.items():
+        zones[code].add(zone)
+    for (row,) in tz_table("tzdata.zi"):
+        kind, *words = row.split(" ")
+        if kind != "L" or words[1] in of or words[1] in PLACELESS or words[1].startswith("Etc/"):
+            continue
+        target, name = words
+        if name in OLD_ZONES:
+            others[OLD_ZONES[name]].add(name)
+        elif target in of:
+            others[of[target]].add(name)
+        elif not target.startswith("Etc/"):
+            raise SystemExit(f"zone {name}: {target} is in no country")
+    for code, name in tz_table("iso3166.tab"):
+        if code not in united:
+            listed = (",".join(sorted(found[code])) or "-" for found in (zones, others))
+            yield " ".join((code, *listed, "|".join((name, *ALSO.get(code, ())))))
+
+
 def write(name, about, lines):
     head = "".join(f"# {line}".rstrip() + "\n" for line in about.strip().splitlines())
     (HERE / name).write_text(head + "".join(line + "\n" for line in sorted(lines)), encoding="utf-8", newline="\n")
@@ -291,6 +341,15 @@ The time zones of each state, the District of Columbia and the territories. Some
 
 Generated by generate.py in this folder (uv run generate.py), from its own table; do not edit.
 """, [f"US-{state} {','.join(sorted(zones))}" for state, zones in STATES.items()])
+
+    write("countries.txt", """
+Countries: code by ISO 3166-1, time zones, other names of these, and the country's names with what else people write for a place in it.
+A name of a zone that is not here says when and not where. `-` is none. The United States are here with their territories.
+
+Generated by generate.py in this folder (uv run generate.py); do not edit.
+Source: zone.tab, iso3166.tab and the links of the tz database, which is in the public domain, by PyPI tzdata 2026.6; provinces, and other
+names of countries, from a table in generate.py.
+""", countries())
 
 
 if __name__ == "__main__":

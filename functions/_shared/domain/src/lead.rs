@@ -88,7 +88,7 @@ pub struct Lead {
         skip_serializing_if = "Option::is_none"
     )]
     pub last_call_at: Option<DateTime<Utc>>,
-    /// US state or other region, as its source gave it; two or three letters.
+    /// A state of the US by its two letters, or whatever its source told in its place.
     #[serde(default, rename = "us", skip_serializing_if = "Option::is_none")]
     pub state_code: Option<String>,
     /// ZIP or postal code, as its source gave it.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::ParseError;
 use crate::read::{cut, scalar};
-use redial_domain::law::us_state;
+use redial_domain::law::{says_nothing, us_state};
 
 const WHAT: &str = "a new lead";
 
@@ -40,7 +40,7 @@ pub struct NewLead {
     pub last_name: Option<String>,
     /// E-mail address, lower case.
     pub email: Option<String>,
-    /// US state, two letters. What is none is a custom field.
+    /// US state, two letters, or whatever came in its place.
     pub state: Option<String>,
     /// ZIP or other postal code.
     pub postal_code: Option<String>,
@@ -107,7 +107,11 @@ pub fn parse_new_lead(content_type: Option<&str>, body: &[u8], default_region: R
         first_name = Some(first.to_owned());
         last_name = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
     }
-    let state = fields.take_if(&STATE, |raw| us_state(raw).map(|state| state.state().to_owned()));
+    // What is no state may be another country, or a mistake: either decides whether the lead is called.
+    let state = fields.take_if(&STATE, |raw| {
+        let code = us_state(raw).map(|state| state.state().to_owned());
+        code.or_else(|| told(raw))
+    });
     let mut lead = NewLead {
         phone,
         crm_id: fields.take(&CRM_ID),
@@ -116,7 +120,7 @@ pub fn parse_new_lead(content_type: Option<&str>, body: &[u8], default_region: R
         last_name,
         email: fields.take(&EMAIL).map(|email| email.to_lowercase()),
         state,
-        postal_code: fields.take(&POSTAL_CODE),
+        postal_code: fields.take_if(&POSTAL_CODE, told),
         city: fields.take(&CITY),
         status_word: fields.take(&STATUS),
         custom: BTreeMap::new(),
@@ -134,6 +138,11 @@ pub fn parse_new_lead(content_type: Option<&str>, body: &[u8], default_region: R
         }
     }
     Ok(lead)
+}
+
+/// What is more than a sign for an empty field.
+fn told(raw: &str) -> Option<String> {
+    (!says_nothing(raw)).then(|| raw.to_owned())
 }
 
 /// The number, with the country code that came beside it.

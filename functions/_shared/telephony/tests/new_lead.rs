@@ -94,9 +94,16 @@ fn renamed_keys_numbers_and_empty_values_are_read() {
 }
 
 #[test]
-fn what_is_no_state_is_kept_as_a_custom_field() {
+fn what_is_no_state_of_the_us_is_told_all_the_same() {
     let lead = json_lead(json!({ "phone": "2125550142", "state": "Ontario" }));
-    assert_eq!((lead.state, lead.custom["state"].as_str()), (None, "Ontario"));
+    assert_eq!(lead.state.as_deref(), Some("Ontario"));
+    let lead = json_lead(
+        json!({ "phone": "2125550142", "state": "N/A", "state_code": "on", "zip": "-", "postcode": "K1A 0B1" }),
+    );
+    assert_eq!(
+        (lead.state.as_deref(), lead.postal_code.as_deref()),
+        (Some("on"), Some("K1A 0B1"))
+    );
 }
 
 #[test]

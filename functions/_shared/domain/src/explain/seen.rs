@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::law_line;
 use crate::gate::{Check, Look};
-use crate::law::{Cap, CapOf, Record};
+use crate::law::{Cap, CapOf, Jurisdiction, NoLaw, Places, Record, no_record};
 use crate::{
     ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX,
 };
@@ -192,24 +192,24 @@ impl Look<'_> {
 
     fn law_seen(&self) -> (String, String, String) {
         let limit = "a record of the law wherever it may be".to_owned();
-        match &self.hours {
-            Ok(hours) => {
-                let places: Vec<&str> = hours.places.jurisdictions.iter().map(|is| is.as_str()).collect();
-                let zones: Vec<&str> = hours.places.zones.iter().map(|zone| zone.0.name()).collect();
-                (
-                    format!("{} in {}", places.join(", "), zones.join(", ")),
-                    limit,
-                    "the phone's prefix, and the lead's state, ZIP and time zone".to_owned(),
-                )
+        let places = Places::of(&self.input.lead.phone, self.input.lead.told_places());
+        let mut seen: Vec<String> = match &self.hours {
+            Ok(_) => {
+                let laws: Vec<&str> = places.jurisdictions.iter().map(Jurisdiction::as_str).collect();
+                let zones: Vec<&str> = places.zones.iter().map(|zone| zone.0.name()).collect();
+                vec![format!("{} in {}", laws.join(", "), zones.join(", "))]
             }
-            Err(none) => (
-                none.jurisdiction
-                    .as_ref()
-                    .map_or_else(|| "an unknown country".to_owned(), |is| format!("{is} has no record")),
-                limit,
-                "the law book".to_owned(),
-            ),
-        }
+            Err(NoLaw { jurisdiction: None }) => vec!["the country of this number is in no table".to_owned()],
+            Err(NoLaw { jurisdiction }) if places.doubts.iter().any(|doubt| doubt.no_record == *jurisdiction) => vec![],
+            Err(NoLaw { jurisdiction }) => jurisdiction.iter().map(no_record).collect(),
+        };
+        let told = places.doubts.iter();
+        seen.extend(told.map(|doubt| format!("{}: {}", doubt.field, doubt.message())));
+        (
+            seen.join("; "),
+            limit,
+            "the phone's prefix, and the lead's state, ZIP and time zone".to_owned(),
+        )
     }
 
     fn consent_seen(&self) -> (String, String, String) {

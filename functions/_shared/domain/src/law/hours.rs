@@ -59,8 +59,6 @@ pub struct CallingHours<'a> {
     pub window: &'a Window,
     /// Every record that holds where the lead may be, in every such zone; the law first in the order of the book.
     pub legal: Vec<Legal<'a>>,
-    /// Where the lead may be.
-    pub places: Places,
     /// Bans that hold there, now or later.
     pub bans: Vec<&'a Ban>,
 }
@@ -93,12 +91,7 @@ impl<'a> CallingHours<'a> {
             }
         }
         let bans = law.bans().iter().filter(|ban| ban.covers(places)).collect();
-        Ok(Self {
-            window,
-            legal,
-            places: places.clone(),
-            bans,
-        })
+        Ok(Self { window, legal, bans })
     }
 
     /// The hours of a campaign for one of its leads.

@@ -4,6 +4,8 @@
 //! an operator's records, can only be stricter: whoever is called has to be called within all of them.
 
 mod additions;
+mod countries;
+mod doubt;
 mod holidays;
 mod hours;
 mod places;
@@ -17,9 +19,10 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 pub use additions::{ADDITIONS_MAX, Added, AddedRecord, Additions, Ban};
+pub use doubt::{Doubt, no_record};
 pub use holidays::{Day, DayError, Holidays};
 pub use hours::{CallingHours, Legal, NoLaw};
-pub use places::{Places, Told, Zone, us_state};
+pub use places::{Places, Told, Zone, says_nothing, us_state};
 pub use record::{Cap, CapOf, Confidence, ConsentNeeded, DayHours, Jurisdiction, Record, RecordKind, SpokenBy, Week};
 
 /// The book of this build.
