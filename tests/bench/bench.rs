@@ -11,7 +11,12 @@
     reason = "a command line: the table goes to stdout, progress to stderr"
 )]
 
+mod children;
+mod engines;
+mod lambdas;
+mod peers;
 mod row;
+mod runtime_api;
 
 use std::process::ExitCode;
 
@@ -44,6 +49,25 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut rows: Vec<Row> = Vec::new();
-    let _ = (&mut rows, arguments);
+    let wanted = |part: &str| arguments.parts.is_empty() || arguments.parts.iter().any(|named| named == part);
+    if wanted("lambdas") {
+        rows.extend(lambdas::rows(arguments.size).await);
+    }
+    if wanted("peers") {
+        rows.extend(peers::rows(arguments.size).await);
+    }
+    for row in &rows {
+        println!(
+            "{}: {} = {:.2?} {} ({}, noise {:.0} %, reached {:?}, ratio {:.2?})",
+            row.part,
+            row.name,
+            row.value,
+            row.unit,
+            row.how,
+            row.noise_percent,
+            row.is_reached(),
+            row.ratio()
+        );
+    }
     ExitCode::SUCCESS
 }
