@@ -35,7 +35,10 @@ pub(crate) enum Size {
 }
 
 #[derive(Debug, Parser)]
-#[command(name = "make bench", about = "Measures what Redial costs and how fast it is, and prints one table")]
+#[command(
+    name = "make bench",
+    about = "Measures what Redial costs and how fast it is, and prints one table"
+)]
 struct Arguments {
     /// How much is measured.
     #[arg(long, value_enum, default_value = "usual")]

@@ -157,11 +157,7 @@ impl Server {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Err(format!(
-            "failed to start `{}`: {}",
-            program(command),
-            last_line(log)
-        ))
+        Err(format!("failed to start `{}`: {}", program(command), last_line(log)))
     }
 }
 

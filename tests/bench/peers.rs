@@ -87,7 +87,10 @@ pub(crate) async fn rows(size: Size) -> Vec<Row> {
     let mut rows = Vec::new();
     for records in RECORDS {
         let name = format!("one JSON file of {records} leads");
-        rows.extend(or_missing(json_file(&folder, &amount, records).await, &[(&name, CYCLES)]));
+        rows.extend(or_missing(
+            json_file(&folder, &amount, records).await,
+            &[(&name, CYCLES)],
+        ));
     }
     let names = [
         ("memory of Redis for 100,000 delayed jobs of BullMQ", MEMORY),

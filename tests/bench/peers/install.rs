@@ -76,7 +76,13 @@ pub(crate) async fn node(size: Size) -> Result<PathBuf, String> {
 pub(crate) async fn bundle(folder: &Path) -> Result<PathBuf, String> {
     let made = folder.join("bundled/bundle.cjs");
     let mut esbuild = Command::new(folder.join("node_modules/.bin/esbuild"));
-    esbuild.args(["runtime.js", "--bundle", "--minify", "--platform=node", "--target=node20"]);
+    esbuild.args([
+        "runtime.js",
+        "--bundle",
+        "--minify",
+        "--platform=node",
+        "--target=node20",
+    ]);
     esbuild.args(["--format=cjs", "--log-level=error"]);
     esbuild.arg(format!("--outfile={}", made.display())).current_dir(folder);
     children::run(&mut esbuild, &folder.join("esbuild.log"), LOOK_WAIT_MAX).await?;
@@ -113,7 +119,10 @@ pub(crate) async fn redis(size: Size) -> Result<Command, String> {
     let log = folder.join("redis-install.log");
     for name in REDIS_PACKAGES {
         let mut version = Command::new(name);
-        if children::run(version.arg("--version"), &log, LOOK_WAIT_MAX).await.is_ok() {
+        if children::run(version.arg("--version"), &log, LOOK_WAIT_MAX)
+            .await
+            .is_ok()
+        {
             return Ok(Command::new(name));
         }
     }
@@ -147,7 +156,14 @@ async fn unpack_redis(to: &Path, log: &Path) -> Result<(), String> {
     let mut why = String::new();
     for name in REDIS_PACKAGES {
         let mut ask = Command::new("apt-get");
-        ask.args(["install", "--print-uris", "--yes", "--quiet", "--no-install-recommends", name]);
+        ask.args([
+            "install",
+            "--print-uris",
+            "--yes",
+            "--quiet",
+            "--no-install-recommends",
+            name,
+        ]);
         let needed = match children::run(&mut ask, log, LOOK_WAIT_MAX).await {
             Ok(listed) => package_names(&listed),
             Err(error) => {
@@ -181,7 +197,10 @@ fn unpacked_redis(folder: &Path) -> Option<Command> {
         .iter()
         .map(|name| folder.join("usr/bin").join(name))
         .find(|server| server.exists())?;
-    let is_library = |file: &Path| file.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
+    let is_library = |file: &Path| {
+        file.file_name()
+            .is_some_and(|name| name.to_string_lossy().contains(".so"))
+    };
     let mut places: Vec<PathBuf> = files(&folder.join("usr/lib"), is_library)
         .iter()
         .filter_map(|library| Some(library.parent()?.to_owned()))

@@ -72,10 +72,18 @@ impl Postgres {
             .map_err(|error| format!("PostgreSQL is not installed, or cannot be: {error}"))?;
 
         let mut command = Command::new(postgres_program("postgres"));
-        command.arg("-D").arg(&data).arg("-k").arg(&folder.0).current_dir(&folder.0);
+        command
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&folder.0)
+            .current_dir(&folder.0);
         command.args(["-c", "listen_addresses="]);
         let log = folder.0.join("server.log");
-        let server = Server::start(&command, &log, READY, READY_WAIT_MAX, |keeper| become_user(keeper, user)).await?;
+        let server = Server::start(&command, &log, READY, READY_WAIT_MAX, |keeper| {
+            become_user(keeper, user)
+        })
+        .await?;
         Ok(Self {
             _server: server,
             folder,
@@ -98,7 +106,9 @@ pub(crate) struct Redis {
 impl Redis {
     pub(crate) async fn start(mut command: Command) -> Result<Self, String> {
         let folder = Folder::make("redis", None).map_err(|error| format!("failed to make a folder: {error}"))?;
-        command.args(["--port", "0", "--unixsocket"]).arg(folder.0.join("socket"));
+        command
+            .args(["--port", "0", "--unixsocket"])
+            .arg(folder.0.join("socket"));
         command.arg("--dir").arg(&folder.0);
         command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]);
         command.args(["--maxmemory-policy", "noeviction", "--daemonize", "no"]);

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// Files that hold sources or prose, by the end of their name; others are not read.
-const READ: [&str; 13] = [
-    ".rs", ".toml", ".md", ".yaml", ".yml", ".json", ".rhai", ".csv", ".py", ".txt", ".form", ".sh", "Makefile",
+const READ: [&str; 14] = [
+    ".rs", ".js", ".toml", ".md", ".yaml", ".yml", ".json", ".rhai", ".csv", ".py", ".txt", ".form", ".sh", "Makefile",
 ];
 /// Made by tools, and ignored by git.
 const MADE: [&str; 2] = ["target", "node_modules"];
