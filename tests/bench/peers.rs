@@ -80,29 +80,23 @@ enum Unit {
 
 pub(crate) async fn rows(size: Size) -> Vec<Row> {
     let amount = amount(size);
-    let folder = match install::node(size).await {
-        Ok(folder) => folder,
-        Err(why) => return vec![Row::missing(PART, "the alternatives", CYCLES, why)],
-    };
     let mut rows = Vec::new();
     for records in RECORDS {
         let name = format!("one JSON file of {records} leads");
-        rows.extend(or_missing(
-            json_file(&folder, &amount, records).await,
-            &[(&name, CYCLES)],
-        ));
+        rows.extend(or_missing(json_file(&amount, records).await, &[(&name, CYCLES)]));
     }
     let names = [
         ("memory of Redis for 100,000 delayed jobs of BullMQ", MEMORY),
         ("BullMQ on Redis", CYCLES),
     ];
-    rows.extend(or_missing(bullmq(&folder, &amount, size).await, &names));
+    rows.extend(or_missing(bullmq(&amount, size).await, &names));
     let name = ("PostgreSQL with SKIP LOCKED", CYCLES);
-    rows.extend(or_missing(postgres(&folder, &amount).await, &[name]));
+    rows.extend(or_missing(postgres(&amount, size).await, &[name]));
     rows
 }
 
-async fn json_file(folder: &Path, amount: &Amount, records: u32) -> Result<Vec<Row>, String> {
+async fn json_file(amount: &Amount, records: u32) -> Result<Vec<Row>, String> {
+    let folder = install::scripts().await?;
     let data = folder.join("json_file");
     fs::create_dir_all(&data).map_err(|error| format!("failed to make `{}`: {error}", data.display()))?;
     let words = [
@@ -111,13 +105,14 @@ async fn json_file(folder: &Path, amount: &Amount, records: u32) -> Result<Vec<R
         format!("times={}", amount.times),
         format!("window_ms={}", amount.window_ms),
     ];
-    let rows = script(folder, "json_file.js", &words).await;
+    let rows = script(&folder, "json_file.js", &words).await;
     // The largest file is some 50 MB.
     let _ = fs::remove_dir_all(&data);
     rows
 }
 
-async fn bullmq(folder: &Path, amount: &Amount, size: Size) -> Result<Vec<Row>, String> {
+async fn bullmq(amount: &Amount, size: Size) -> Result<Vec<Row>, String> {
+    let folder = install::node(size).await?;
     let redis = Redis::start(install::redis(size).await?).await?;
     let words = [
         format!("socket={}", redis.socket().display()),
@@ -125,10 +120,11 @@ async fn bullmq(folder: &Path, amount: &Amount, size: Size) -> Result<Vec<Row>, 
         format!("due={}", amount.due),
         format!("waiting={}", amount.waiting),
     ];
-    script(folder, "bullmq.js", &words).await
+    script(&folder, "bullmq.js", &words).await
 }
 
-async fn postgres(folder: &Path, amount: &Amount) -> Result<Vec<Row>, String> {
+async fn postgres(amount: &Amount, size: Size) -> Result<Vec<Row>, String> {
+    let folder = install::node(size).await?;
     let server = Postgres::start().await?;
     let words = [
         format!("socket={}", server.socket_folder().display()),
@@ -137,7 +133,7 @@ async fn postgres(folder: &Path, amount: &Amount) -> Result<Vec<Row>, String> {
         format!("window_ms={}", amount.window_ms),
         format!("waiting={}", amount.waiting),
     ];
-    script(folder, "postgres.js", &words).await
+    script(&folder, "postgres.js", &words).await
 }
 
 /// Runs a script and reads its figures.

@@ -50,14 +50,19 @@ pub(crate) fn folder() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Where Node finds the scripts and their packages.
-pub(crate) async fn node(size: Size) -> Result<PathBuf, String> {
+/// Where the scripts are that need Node and no packages.
+pub(crate) async fn scripts() -> Result<PathBuf, String> {
     let folder = folder()?;
-    let log = folder.join("npm.log");
     let mut version = Command::new("node");
-    children::run(version.arg("--version"), &log, LOOK_WAIT_MAX)
+    children::run(version.arg("--version"), &folder.join("node.log"), LOOK_WAIT_MAX)
         .await
         .map_err(|_| "Node is not installed".to_owned())?;
+    Ok(folder)
+}
+
+/// Where Node finds the scripts and their packages.
+pub(crate) async fn node(size: Size) -> Result<PathBuf, String> {
+    let folder = scripts().await?;
     let lock = include_str!("package-lock.json");
     if is_installed(&folder, LOCK, lock) {
         return Ok(folder);
@@ -67,7 +72,7 @@ pub(crate) async fn node(size: Size) -> Result<PathBuf, String> {
     let mut npm = Command::new("npm");
     // No package needs its own script, so none is run.
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]);
-    children::run(npm.current_dir(&folder), &log, INSTALL_WAIT_MAX).await?;
+    children::run(npm.current_dir(&folder), &folder.join("npm.log"), INSTALL_WAIT_MAX).await?;
     note_installed(&folder, LOCK, lock)?;
     Ok(folder)
 }

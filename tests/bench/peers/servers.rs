@@ -31,14 +31,28 @@ const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 struct Folder(PathBuf);
 
 impl Folder {
-    fn make(name: &str, owner: Option<u32>) -> io::Result<Self> {
-        let path = std::env::temp_dir().join(format!("redial-bench-{name}-{}", std::process::id()));
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
+    fn make(name: &str, owner: Option<u32>) -> Result<Self, String> {
+        let failed = |error: io::Error| format!("failed to make a folder for {name}: {error}");
+        let start = format!("redial-bench-{name}-");
+        forget_killed(&std::env::temp_dir(), &start);
+        let path = std::env::temp_dir().join(format!("{start}{}", std::process::id()));
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(failed)?;
         let folder = Self(path);
         if let Some(owner) = owner {
-            chown(&folder.0, Some(owner), Some(owner))?;
+            chown(&folder.0, Some(owner), Some(owner)).map_err(failed)?;
         }
         Ok(folder)
+    }
+}
+
+/// Deletes what runs left that were killed: their servers have ended, as [`Server`] says, but nobody cleared up.
+fn forget_killed(folder: &Path, start: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let run = name.strip_prefix(start).and_then(|run| run.parse::<u32>().ok());
+        if run.is_some_and(|run| !Path::new(&format!("/proc/{run}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -59,7 +73,7 @@ pub(crate) struct Postgres {
 impl Postgres {
     pub(crate) async fn start() -> Result<Self, String> {
         let user = other_user();
-        let folder = Folder::make("postgres", user).map_err(|error| format!("failed to make a folder: {error}"))?;
+        let folder = Folder::make("postgres", user)?;
         let data = folder.0.join("data");
         let mut initdb = Command::new(postgres_program("initdb"));
         initdb.arg("--pgdata").arg(&data).current_dir(&folder.0);
@@ -105,7 +119,7 @@ pub(crate) struct Redis {
 
 impl Redis {
     pub(crate) async fn start(mut command: Command) -> Result<Self, String> {
-        let folder = Folder::make("redis", None).map_err(|error| format!("failed to make a folder: {error}"))?;
+        let folder = Folder::make("redis", None)?;
         command
             .args(["--port", "0", "--unixsocket"])
             .arg(folder.0.join("socket"));
@@ -146,4 +160,27 @@ fn postgres_program(name: &str) -> PathBuf {
         .collect();
     found.sort();
     found.pop().unwrap_or_else(|| PathBuf::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_run_left_is_forgotten_and_what_runs_is_kept() {
+        let own = std::process::id();
+        let folder = std::env::temp_dir().join(format!("redial-servers-test-{own}"));
+        // Above the highest number that Linux gives a process.
+        let (killed, runs, other) = (
+            folder.join("run-4194305"),
+            folder.join(format!("run-{own}")),
+            folder.join("x"),
+        );
+        for path in [&killed, &runs, &other] {
+            fs::create_dir_all(path).unwrap();
+        }
+        forget_killed(&folder, "run-");
+        assert_eq!([&killed, &runs, &other].map(|path| path.exists()), [false, true, true]);
+        fs::remove_dir_all(folder).unwrap();
+    }
 }
