@@ -108,6 +108,7 @@ pub(crate) async fn run(command: &mut Command, log: &Path, limit: Duration) -> R
 pub(crate) struct Server {
     keeper: Process,
     id: u32,
+    stop_wait: Duration,
 }
 
 impl Server {
@@ -145,6 +146,7 @@ impl Server {
         let server = Self {
             keeper,
             id: id.unwrap_or_default(),
+            stop_wait: STOP_WAIT_MAX,
         };
         let begun = Instant::now();
         while begun.elapsed() < limit {
@@ -165,7 +167,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let begun = Instant::now();
-        while begun.elapsed() < STOP_WAIT_MAX {
+        while begun.elapsed() < self.stop_wait {
             match self.keeper.try_wait() {
                 Ok(None) => thread::sleep(LOOK_EVERY),
                 Ok(Some(_)) | Err(_) => return,
@@ -228,13 +230,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_ends_with_its_guard() {
+    async fn a_server_ends_with_its_guard_even_if_it_does_not_want_to() {
         let server = shell("echo ready now; exec sleep 60");
         let server = Server::start(&server, &log("server"), "ready now", Duration::from_secs(10), |_| {}).await;
-        let server = server.unwrap();
+        let mut server = server.unwrap();
+        // What the keeper starts is deaf to Ctrl-C unless it listens of itself, and `sleep` does not.
+        server.stop_wait = Duration::from_millis(100);
         let id = server.id;
         assert!(resident_mib(id).is_some());
         drop(server);
+        let begun = Instant::now();
+        while resident_mib(id).is_some() && begun.elapsed() < Duration::from_secs(5) {
+            thread::sleep(LOOK_EVERY);
+        }
         assert_eq!(resident_mib(id), None);
     }
 }

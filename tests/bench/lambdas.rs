@@ -28,7 +28,7 @@ const PART: &str = "lambdas";
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// `strip` reads and writes a binary once.
 const STRIP_WAIT_MAX: Duration = Duration::from_secs(30);
-/// What was promised: a start in an eighth of the time of Node.
+/// What was promised of an optimized build: a start in an eighth of the time of Node.
 const TIMES_FASTER_THAN_NODE: f64 = 8.0;
 /// Answers of success (HTTP).
 const ANSWER_OK: std::ops::Range<u64> = 200..300;
@@ -104,9 +104,14 @@ pub(crate) async fn rows(size: Size) -> Vec<Row> {
         })
         .collect();
     let mut rows = Vec::new();
+    // Right after our webhook function, so that what is compared starts in the same second.
+    let mut at = 1;
     for (name, peer) in peers(size).await {
         match peer {
-            Ok(peer) => subjects.push(peer),
+            Ok(peer) => {
+                subjects.insert(at, peer);
+                at += 1;
+            }
             Err(why) => rows.push(Row::missing(
                 PART,
                 format!("{name}: start to the first answer"),
@@ -329,8 +334,8 @@ fn ratio_row(ours: Option<&Measured>, theirs: Option<&Measured>, peer: &str, tar
     let ratios: Vec<f64> = pairs.map(|(ours, theirs)| theirs / ours).collect();
     let row = Row::median(PART, name, &ratios, unit).how(format!("median of {} pairs of starts", ratios.len()));
     match target {
-        Some(least) => row.target(Target::AtLeast(least)),
-        None => row,
+        Some(least) if !cfg!(debug_assertions) => row.target(Target::AtLeast(least)),
+        Some(_) | None => row,
     }
 }
 
