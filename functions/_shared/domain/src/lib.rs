@@ -53,7 +53,7 @@ pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use phone::{Phone, PhoneError, Region};
 pub use promise::{KeptRoom, Promise};
-pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+pub use rule::{MovedBy, NextWish, PROMISED_AHEAD_MAX, RuleAnswer, RuleFacts, StopScope, StopWish, Trace, Unpromised};
 pub use settings::Settings;
 pub use share::{
     Claimant, KEPT_FOR_LOWER, Lines, LinesOf, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, grant_lines, in_turn,
