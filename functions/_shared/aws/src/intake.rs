@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use redial_domain::{
-    Actor, Campaign, CampaignId, CampaignStatus, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone,
-    Profile, Switches, WaitReason, gate, look_again,
+    Actor, Campaign, CampaignId, CampaignStatus, ClosedReason, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState,
+    Owner, Phone, Profile, Switches, WaitReason, gate, look_again,
 };
 use redial_rules::RuleSet;
 
@@ -219,13 +219,28 @@ async fn complete(
         app.table.put_profile(&known.phone, &known.campaign, &profile).await?;
     }
     app.metrics.count("lead.known_already");
-    Ok(TakenIn {
+    let stands = TakenIn {
         lead: known.id.clone(),
         created: false,
         state: known.shown_state(app.clock.now()),
         next_at: known.next_at,
-        reason: known.reason,
+        reason: known.reason.clone(),
         claimed: false,
+    };
+    // A mark closes leads at their next look, and one whose line is taken later still. The answer is about now.
+    let Some(since) = app.table.ledger(&known.phone).await?.dnc_at else {
+        return Ok(stands);
+    };
+    let marked = ClosedReason::DoNotCall { since };
+    Ok(TakenIn {
+        state: if known.state == LeadState::Removed {
+            known.state
+        } else {
+            marked.state()
+        },
+        next_at: None,
+        reason: Some(marked.code().to_owned()),
+        ..stands
     })
 }
 
