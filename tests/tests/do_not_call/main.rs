@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 mod forget;
+mod kills;
 mod lists;
 
 use std::collections::BTreeSet;
