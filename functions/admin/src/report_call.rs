@@ -80,7 +80,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
     ))
 }
 
-/// Names of systems and calls are keys, and neither may be a phone number: keys reach logs.
+/// Names of systems and calls are parts of a key under the phone, which reaches neither logs nor URLs.
 fn id(name: &'static str, given: &str) -> Result<CallId, Problem> {
     CallId::parse(given).map_err(|_| bad(name, "use 1 to 64 of the characters a-z A-Z 0-9 . _ : -"))
 }

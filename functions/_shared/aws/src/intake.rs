@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use redial_domain::{
     Actor, Campaign, CampaignId, CampaignStatus, ClosedReason, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState,
-    Owner, Phone, Profile, Switches, WaitReason, gate, look_again,
+    Owner, Phone, Profile, Switches, WaitReason, gate, look_again, without_numbers,
 };
 use redial_rules::RuleSet;
 
@@ -61,7 +61,7 @@ pub struct TakenIn {
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// No such campaign.
-    #[error("failed to add the lead: there is no campaign `{0}`")]
+    #[error("failed to add the lead: there is no campaign `{}`", without_numbers(.0.as_str()))]
     NoCampaign(CampaignId),
     /// The campaign takes no leads this way.
     #[error("failed to add the lead: campaign `{campaign}` {why}")]
