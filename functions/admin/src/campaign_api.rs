@@ -306,7 +306,7 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
                 409,
                 "no_leads",
                 "failed to start the campaign: it has no leads",
-                "set `open_intake` to true, so that leads come by API or CRM",
+                "PATCH /campaigns/{id} with {\"open_intake\": true}, so that leads come by API or CRM, then start it",
             ));
         }
         let Some((saved, _)) = save(

@@ -19,7 +19,7 @@ use redial_aws::keys;
 use redial_aws::messages::CallMessage;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Ledger, Phone, ProofSource, Region, Statement};
+use redial_domain::{Ledger, Phone, ProofSource, Region, Statement, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -227,7 +227,7 @@ pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
         200,
         &json!({
             "success": true,
-            "count": marks.len(),
+            "count_on_page": marks.len(),
             "marks": marks.iter().map(mark).collect::<Vec<_>>(),
             "next_cursor": next.and_then(|next| cursor::write(&next)),
         }),
@@ -256,15 +256,15 @@ fn mark(mark: &ListedMark) -> Value {
     let proof = mark.proof.as_ref();
     json!({
         "phone": mark.phone.as_str(),
-        "since": mark.since.to_rfc3339(),
+        "since": iso(mark.since),
         "source": proof.map(|proof| proof.source),
-        "said_at": proof.map(|proof| proof.said_at.to_rfc3339()),
+        "said_at": proof.map(|proof| iso(proof.said_at)),
         "words": proof.and_then(|proof| proof.words.clone()),
         "call_id": proof.and_then(|proof| proof.call.clone()),
         "by": proof.map(|proof| proof.by.clone()),
         "note": proof.and_then(|proof| proof.note.clone()),
-        "honour_by": proof.map(|proof| proof.honour_by.to_rfc3339()),
+        "honour_by": proof.map(|proof| iso(proof.honour_by)),
         "late": proof.map(|proof| proof.is_late(mark.since)),
-        "forgotten_at": mark.forgotten_at.map(|at| at.to_rfc3339()),
+        "forgotten_at": mark.forgotten_at.map(iso),
     })
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::leads::Activity;
 use redial_aws::reported_calls::{Recorded, ReportedCall};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{CallId, Phone, Region, Subject};
+use redial_domain::{CallId, Phone, Region, Subject, iso};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,7 +56,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .subject
         .as_ref()
         .map_or_else(String::new, |subject| format!(" about {subject}"));
-    let why = format!("placed by {} at {}{about}", call.source, call.started_at.to_rfc3339());
+    let why = format!("placed by {} at {}{about}", call.source, iso(call.started_at));
     let activity = Activity::now(app, &caller.actor, "call_reported", Some(why));
     let recorded = app
         .table
@@ -75,7 +75,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "created": recorded != Recorded::Known,
             "counted_now": recorded == Recorded::Counted,
             "reason": reason,
-            "started_at": call.started_at.to_rfc3339(),
+            "started_at": iso(call.started_at),
         }),
     ))
 }

@@ -27,6 +27,7 @@ mod settings;
 mod share;
 mod spread;
 mod stop_in_summary;
+mod times;
 mod window;
 mod words;
 
@@ -63,6 +64,7 @@ pub use share::{
 };
 pub use spread::{AHEAD_MAX_MS, GAP_MS, Place, Source, spread};
 pub use stop_in_summary::find_stop_in_summary;
+pub use times::iso;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};
 
