@@ -9,7 +9,7 @@ use redial_aws::App;
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{ABANDONED_PERCENT_MAX, AnsweredCalls, BrakeLifted, Campaign, CampaignError, abandoned_since};
+use redial_domain::{ABANDONED_PERCENT_MAX, AnsweredCalls, BrakeLifted, Campaign, CampaignError, abandoned_since, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             CampaignError::Field { field, why } => bad(field, why),
             CampaignError::Move { .. } => bad("brake", error),
         })?;
-        let why = format!("until {}: {}", lifted.until.to_rfc3339(), lifted.reason);
+        let why = format!("until {}: {}", iso(lifted.until), lifted.reason);
         let campaign = Campaign {
             brake_lifted: Some(lifted),
             version: before.version + 1,
@@ -84,7 +84,7 @@ pub(crate) async fn abandoned_calls(app: &App, campaign: &Campaign, now: DateTim
         "abandoned": calls.abandoned,
         "percent": calls.percent(),
         "percent_max": ABANDONED_PERCENT_MAX,
-        "counted_at": days.values().map(|day| day.counted_at).max().map(|at| at.to_rfc3339()),
+        "counted_at": days.values().map(|day| day.counted_at).max().map(iso),
         "braked": campaign.braked(now).is_some(),
     }))
 }

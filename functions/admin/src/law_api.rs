@@ -12,6 +12,7 @@ use redial_aws::keys;
 use redial_aws::leads::Activity;
 use redial_aws::table::Change;
 use redial_aws::web::{Answer, Problem};
+use redial_domain::iso;
 use redial_domain::law::{ADDITIONS_MAX, Added, AddedRecord, Additions, Ban, Jurisdiction, Law, Record, us_state};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -296,14 +297,14 @@ fn place(ban: &Ban) -> String {
 }
 
 fn shown_added(added: &Added) -> Value {
-    json!({"id": added.id, "by": added.by, "at": added.at.to_rfc3339(), "reason": added.reason})
+    json!({"id": added.id, "by": added.by, "at": iso(added.at), "reason": added.reason})
 }
 
 fn shown_ban(ban: &Ban, now: DateTime<Utc>) -> Value {
     let mut shown = shown_added(&ban.added);
     shown["jurisdiction"] = json!(ban.jurisdiction.as_ref().map_or("all", Jurisdiction::as_str));
-    shown["from"] = json!(ban.from.to_rfc3339());
-    shown["until"] = json!(ban.until.map(|until| until.to_rfc3339()));
+    shown["from"] = json!(iso(ban.from));
+    shown["until"] = json!(ban.until.map(iso));
     shown["holds"] = json!(ban.holds(now, chrono::TimeDelta::zero()));
     shown
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::intake::learn;
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Consent, ConsentKind, Lead};
+use redial_domain::{Consent, ConsentKind, Lead, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl GivenConsent {
             expires_at: self.expires_at,
             revoked_at: None,
         };
-        let given = self.given_at.to_rfc3339();
+        let given = iso(self.given_at);
         let proof = proof.map_or_else(String::new, |proof| format!("; proof: {proof}"));
         Ok((
             consent,
@@ -117,7 +117,7 @@ async fn change(
                     "lead_id": after.id,
                     "status": after.state,
                     "consent": shown(after.consent.as_ref()),
-                    "next_redial_iso": after.next_at.map(|at| at.to_rfc3339()),
+                    "next_redial_iso": after.next_at.map(iso),
                     "reason": after.reason,
                 }),
             ));
@@ -128,11 +128,11 @@ async fn change(
 
 /// A lead's consent as the API shows it.
 pub(crate) fn shown(consent: Option<&Consent>) -> Value {
-    let text = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let text = |at: Option<DateTime<Utc>>| at.map(iso);
     consent.map_or(Value::Null, |consent| {
         json!({
             "kind": consent.kind,
-            "given_at": consent.given_at.to_rfc3339(),
+            "given_at": iso(consent.given_at),
             "expires_at": text(consent.expires_at),
             "revoked_at": text(consent.revoked_at),
         })

@@ -28,6 +28,7 @@ pub struct GateLine {
     /// Who says so: a statute, a setting, a person.
     pub source: String,
     /// When it may be over, where that is known.
+    #[serde(serialize_with = "crate::times::seconds_option")]
     pub until: Option<DateTime<Utc>>,
 }
 
@@ -58,6 +59,7 @@ pub struct Explanation {
     /// The first check that blocks.
     pub first_blocking: Option<&'static str>,
     /// The first instant at which a call is possible as far as is known now.
+    #[serde(serialize_with = "crate::times::seconds_option")]
     pub next_possible: Option<DateTime<Utc>>,
     /// Every check in its order.
     pub gates: Vec<GateLine>,

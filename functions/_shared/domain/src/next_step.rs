@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::{
     CallEvent, Campaign, Direction, Disposition, EventKind, FailureClass, Lane, Lead, LeadState, MINIMUM_GAP_S,
-    NextWish, RuleAnswer, StatusName, StopScope, Transfer, Window, law::CallingHours,
+    NextWish, RuleAnswer, StatusName, StopScope, Transfer, Unpromised, Window, law::CallingHours,
 };
 
 /// A person who was connected to an agent is not called while the two may still talk.
@@ -213,7 +213,7 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
                 let reason = match (kept, by_law) {
                     (true, _) => "kept_for_callback",
                     (false, true) => "law_cap",
-                    (false, false) => "interval",
+                    (false, false) => answer.unpromised.map_or("interval", Unpromised::code),
                 };
                 (LeadState::Pending, open(due.max(ordinary)), Lane::Ladder, reason)
             }
@@ -223,7 +223,10 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
                 Lane::Promise,
                 "callback_time_passed",
             ),
-            NextWish::NextDay => (LeadState::Pending, next_day(ordinary), Lane::Ladder, "next_day"),
+            NextWish::NextDay => {
+                let reason = answer.unpromised.map_or("next_day", Unpromised::code);
+                (LeadState::Pending, next_day(ordinary), Lane::Ladder, reason)
+            }
         }
     };
     let callback_at = promised.or(owed).or(missed);
