@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use redial_aws::App;
+use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
@@ -57,13 +58,21 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             ..before.clone()
         };
         let activity = Activity::now(app, &caller.actor, "brake lifted", Some(why));
+        let kind = JobKind::LookAgain {
+            campaign: Some(campaign.id.clone()),
+            dry_run: false,
+        };
+        let job = Job::new(app, &caller.actor, kind);
         let changed = app
             .table
-            .change_campaign(&campaign, before.version, &activity, Vec::new())
+            .change_campaign(&campaign, before.version, &activity, vec![job.put()])
             .await;
         if changed.map_err(|error| unavailable(&error))? {
             tracing::warn!(campaign.id = %campaign.id, actor = %caller.actor.name, "brake lifted");
-            return Ok(Answer::json(200, &shown(&campaign)));
+            send(app, &job.id).await;
+            let mut answer = shown(&campaign);
+            answer["job_id"] = json!(job.id);
+            return Ok(Answer::json(200, &answer));
         }
     }
     Err(contended("campaign"))

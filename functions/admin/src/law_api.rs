@@ -149,7 +149,8 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
         true => format!("law of {} replaced", own.record.jurisdiction),
         false => format!("law of {} added to", own.record.jurisdiction),
     };
-    let (_, job) = change(caller, &what, Some(&own.added.reason), |additions| {
+    let words = format!("{}; {}", own.added.reason, shown_record(&own));
+    let (_, job) = change(caller, &what, Some(&words), |additions| {
         additions.records.push(own.clone());
         Ok(())
     })
@@ -232,7 +233,9 @@ async fn change(
             dry_run: false,
         };
         let job = Job::new(app, &caller.actor, kind);
-        let activity = Activity::now(app, &caller.actor, what, why.map(str::to_owned));
+        // What was decided under this version must be told when it is long gone from the book.
+        let why = format!("{}; law version {}", why.unwrap_or_default(), additions.version);
+        let activity = Activity::now(app, &caller.actor, what, Some(why));
         // The condition on the settings fences the item too: nobody writes it alone.
         let also = vec![Change::put(keys::law(), &additions), job.put()];
         let written = app

@@ -79,7 +79,11 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
     let facts = &event.facts;
     let ended_at = facts.ended_at.filter(|end| *end <= now).unwrap_or(now);
     // Whatever the talk came to: who bought after the transfer may still be talking, and has other leads.
-    let hold_until = (facts.transfer == Transfer::Connected).then(|| ended_at + TRANSFER_HOLD);
+    // Where nothing proves that the agent was reached, nothing proves that they do not talk: the provider may have left the line
+    // to the two of them.
+    let may_be_talking = matches!(facts.transfer, Transfer::Connected | Transfer::Tried)
+        || answer.disposition == Disposition::Transferred;
+    let hold_until = may_be_talking.then(|| ended_at + TRANSFER_HOLD);
     let step = |state, next, reason| Step {
         status: answer.status.clone(),
         state,

@@ -212,8 +212,17 @@ impl Look<'_> {
 
     fn consent_seen(&self) -> (String, String, String) {
         let GateInput {
-            lead, campaign, now, ..
+            lead,
+            ledger,
+            campaign,
+            now,
+            ..
         } = self.input;
+        let outlived = |at: &DateTime<Utc>| {
+            lead.consent
+                .is_none_or(|own| own.revoked_at.is_none() && own.given_at <= *at)
+        };
+        let taken_back = ledger.consent_revoked_at.filter(outlived);
         let value = match (&lead.consent, &campaign.consent) {
             (Some(own), _) => {
                 let end = match (own.revoked_at, own.expires_at) {
@@ -226,6 +235,7 @@ impl Look<'_> {
             (None, Some(said)) => format!("{}, asserted by {} for the campaign", said.kind.as_str(), said.by),
             (None, None) => "none on file".to_owned(),
         };
+        let value = taken_back.map_or(value, |at| format!("taken back {} for this phone", iso(at)));
         let asks = self.hours.as_ref().ok().and_then(|hours| {
             hours
                 .in_force(now)

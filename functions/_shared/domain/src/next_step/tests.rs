@@ -281,8 +281,16 @@ fn a_connected_transfer_keeps_the_line_free_for_half_an_hour() {
         Some(at("2026-11-20T17:30:30Z")),
         "also after a sale"
     );
-    case.event.facts.transfer = Transfer::Tried;
-    assert_eq!(case.step().hold_until, None);
+    for (transfer, disposition, holds) in [
+        (Transfer::Tried, Disposition::Human, true),
+        (Transfer::None, Disposition::Transferred, true),
+        (Transfer::None, Disposition::Human, false),
+        (Transfer::Canceled, Disposition::Human, false),
+    ] {
+        case.event.facts.transfer = transfer;
+        case.answer.disposition = disposition;
+        assert_eq!(case.step().hold_until.is_some(), holds, "{transfer:?} {disposition:?}");
+    }
 }
 
 #[test]
