@@ -206,6 +206,16 @@ fn holidays(set: &Table) -> BTreeSet<NaiveDate> {
             }
         }
     }
+    // Years after the last date that is written out are not known: nobody is called then but as on a holiday.
+    let written = set["days"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let last = written
+        .filter(|rule| rule.starts_with("20"))
+        .max()
+        .map(|date| date[..4].to_owned());
+    if let Some(last) = last {
+        let unknown = first.iter_days().take(HOLIDAYS_DAYS);
+        rests.extend(unknown.filter(|date| date.to_string()[..4] > *last));
+    }
     for date in rests.clone() {
         if date.weekday() == Weekday::Sat && set.contains_key("saturday_to") {
             rests.insert(date - TimeDelta::days(1));

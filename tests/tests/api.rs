@@ -221,3 +221,116 @@ async fn a_role_may_do_what_the_table_says() {
     let answered = redial_tests::answer(app.request("GET", "/campaigns").header("x-api-key", &agent)).await;
     assert_eq!(answered.status, 401);
 }
+
+#[tokio::test]
+async fn a_new_campaign_calls_when_the_readme_is_followed_and_the_hints_of_refusals_lead_there_too() {
+    let app = TestApp::with_environment("2026-11-23T17:00:00Z", &[]).await;
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("## Make a campaign of your own").unwrap();
+    let bodies: Vec<Value> = section
+        .split("-d '")
+        .skip(1)
+        .take(2)
+        .map(|text| serde_json::from_str(text.split('\'').next().unwrap()).unwrap())
+        .collect();
+    let [campaign, lead] = bodies.as_slice() else {
+        panic!("{bodies:?}")
+    };
+    let created = app.post("/campaigns", campaign.clone()).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let started = app.post("/campaigns/spring/start", json!({})).await;
+    assert_eq!(started.status, 200, "{started:?}");
+    let added = app.post("/api/leads", lead.clone()).await;
+    assert_eq!((added.status, &added["called_now"]), (201, &json!(true)), "{added:?}");
+    app.settle().await;
+    assert_eq!(app.calls().await.len(), 1);
+
+    // Whoever gives a name alone is led by what is refused.
+    let bare = app.post("/campaigns", json!({"name": "Bare", "id": "bare"})).await;
+    assert_eq!(bare.status, 201, "{bare:?}");
+    let lead = json!({"phone": "+12125550144", "campaign_id": "bare"});
+    for refused in [
+        app.post("/campaigns/bare/start", json!({})).await,
+        app.post("/api/leads", lead.clone()).await,
+    ] {
+        assert_eq!(refused.status, 409, "{refused:?}");
+        let hint = refused["hint"].as_str().unwrap();
+        assert!(
+            hint.contains("PATCH /campaigns/{id} with {\"open_intake\": true}"),
+            "{hint}"
+        );
+    }
+    let open = json!({"open_intake": true});
+    assert_eq!(app.send("PATCH", "/campaigns/bare", Some(&open)).await.status, 200);
+    let parked = app.post("/api/leads", lead).await;
+    assert_eq!(parked["reason"], "no_consent", "{parked:?}");
+    assert!(
+        parked["hint"]
+            .as_str()
+            .unwrap()
+            .contains("PATCH /campaigns/{id} with `consent`"),
+        "{parked:?}"
+    );
+    let consent = json!({"consent": campaign["consent"]});
+    assert_eq!(app.send("PATCH", "/campaigns/bare", Some(&consent)).await.status, 200);
+    app.settle().await;
+    let waits = app
+        .post("/api/leads", json!({"phone": "+12125550145", "campaign_id": "bare"}))
+        .await;
+    assert_eq!(waits["reason"], "campaign_not_running", "{waits:?}");
+    assert!(waits["hint"].as_str().unwrap().contains("/start"), "{waits:?}");
+    assert_eq!(app.post("/campaigns/bare/start", json!({})).await.status, 200);
+    app.advance(TimeDelta::minutes(16)).await;
+    assert_eq!(app.calls().await.len(), 3, "both of them are called");
+}
+
+#[tokio::test]
+async fn every_time_in_an_answer_has_whole_seconds() {
+    let app = TestApp::at("2026-11-23T17:00:00.123456789Z").await;
+    let lead = app.add_lead("+12125550142").await;
+    app.settle().await;
+    let consent = json!({"kind": "written", "given_at": "2026-11-20T17:00:00.5Z", "source": "form", "proof": "box"});
+    let mut answers = vec![
+        app.send("PUT", &format!("/api/leads/{lead}/consent"), Some(&consent))
+            .await,
+        app.post("/api/leads", json!({"phone": "+12125550142"})).await,
+        app.post(
+            "/api/do-not-call",
+            json!({"phone": "+12125550142", "said_at": "2026-11-20T17:00:00.25Z"}),
+        )
+        .await,
+        app.post("/api/do-not-call/check", json!({"phone": "+12125550142"}))
+            .await,
+        app.post("/api/explain", json!({"phone": "+12125550142"})).await,
+        app.post("/campaigns", json!({"name": "x"})).await,
+        app.post("/api/law/bans", json!({"jurisdiction": "US-FL", "reason": "a test"}))
+            .await,
+        app.post("/api/admin/redial-queue/disable", json!({})).await,
+    ];
+    for path in [
+        "/api/do-not-call",
+        "/campaigns",
+        "/api/law",
+        "/api/jobs",
+        "/api/rules",
+        "/api/admin/redial-queue/status",
+        "/api/admin/redial-queue/records",
+        "/api/admin/redial-queue/activities",
+        "/api/admin/redial-queue/config",
+        "/api/admin/accounts/bland",
+        "/campaigns/default/explain",
+        "/campaigns/default/activities",
+        &format!("/api/leads/{lead}"),
+        &format!("/api/leads/{lead}/explain"),
+    ] {
+        answers.push(app.get(path).await);
+    }
+    for answer in answers {
+        assert!(answer.status < 300, "{answer:?}");
+        let text = answer.body.to_string();
+        for (at, _) in text.match_indices("2026-11-2") {
+            let second = text.get(at + 19..at + 20);
+            assert!(second != Some("."), "{} in {text}", &text[at..at + 35]);
+        }
+    }
+}

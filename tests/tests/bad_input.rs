@@ -266,3 +266,44 @@ async fn who_has_no_key_or_shows_it_in_the_url_is_refused() {
         assert_problem(&posted.await, 400, "key_in_url");
     }
 }
+
+#[tokio::test]
+async fn no_answer_repeats_what_may_be_a_phone_number_and_no_campaign_is_named_by_one() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    for (path, body) in [
+        ("/campaigns", json!({"name": "x", "id": "2125550142"})),
+        ("/campaigns", json!({"name": "x", "id": "leads-212-555-0142"})),
+        ("/campaigns", json!({"name": "x", "id": "(212) 555-0142"})),
+        ("/campaigns/212-555-0142/start", json!({})),
+        (
+            "/api/leads",
+            json!({"phone": "+12125550142", "campaign_id": "212-555-0142"}),
+        ),
+        (
+            "/api/calls",
+            json!({"phone": "+12125550142", "started_at": "2026-11-23T16:00:00Z", "source": "(212) 555-0142"}),
+        ),
+        (
+            "/api/do-not-call",
+            json!({"phone": "+12125550142", "call_id": "+1 (212) 555-0142"}),
+        ),
+        ("/nowhere/212-555-0142", json!({})),
+    ] {
+        let refused = app.post(path, body.clone()).await;
+        assert!(matches!(refused.status, 404 | 422), "{path} {body}: {refused:?}");
+        assert!(!refused.body.to_string().contains("555"), "{path} {body}: {refused:?}");
+    }
+    for path in ["/api/leads/212-555-0142", "/campaigns/212.555.0142"] {
+        let refused = app.get(path).await;
+        assert_eq!(refused.status, 404, "{path}");
+        assert!(!refused.body.to_string().contains("555"), "{path}: {refused:?}");
+    }
+    // A name may be anything; what is made of it stands in URLs.
+    let named = app.post("/campaigns", json!({"name": "Callers of 212-555-0142"})).await;
+    assert_eq!(named.status, 201, "{named:?}");
+    assert!(!named["id"].as_str().unwrap().contains("555"), "{named:?}");
+    let dated = app
+        .post("/campaigns", json!({"name": "x", "id": "spring-2027-03-01"}))
+        .await;
+    assert_eq!(dated.status, 201, "{dated:?}");
+}

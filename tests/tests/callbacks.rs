@@ -204,3 +204,82 @@ async fn a_promise_moved_by_a_ban_keeps_its_lane_and_its_time() {
     let calls = app.calls().await;
     assert_eq!(calls[1]["phone"], PHONE, "{calls:?}");
 }
+
+/// What the API says about the newest decision of a lead: its code, its words, and the code in the explanation.
+async fn said(app: &TestApp, lead: &str) -> (Value, String, Value) {
+    let shown = app.lead(lead).await;
+    let explained = app.get(&format!("/api/leads/{lead}/explain")).await;
+    let trail = &explained["decisions"][0]["decision"]["why"];
+    assert_eq!(
+        &shown["attempts"][0]["decision"]["why"], trail,
+        "history and explanation"
+    );
+    (
+        shown["lead"]["reason"].clone(),
+        trail.as_str().unwrap().to_owned(),
+        explained["planned_because"].clone(),
+    )
+}
+
+#[tokio::test]
+async fn a_callback_without_a_time_that_can_be_read_says_that_the_ordinary_interval_holds() {
+    for callback in [promises("sometime next week"), talk("CALLBACK")] {
+        let app = TestApp::at(MONDAY_NOON).await;
+        let lead = app.add_lead(PHONE).await;
+        app.settle().await;
+        app.advance(TimeDelta::seconds(30)).await;
+        end_newest(&app, "default", callback).await;
+        let (code, words, planned) = said(&app, &lead).await;
+        assert_eq!(
+            (&code, &planned),
+            (&json!("callback_without_time"), &json!("callback_without_time"))
+        );
+        assert_eq!(
+            words,
+            "2 minutes before call 2 of the day; a callback was asked for, without a time that can be read: the ordinary interval holds"
+        );
+        app.advance(TimeDelta::minutes(4)).await;
+        assert_eq!(app.calls().await.len(), 2, "the ladder goes on");
+    }
+}
+
+#[tokio::test]
+async fn a_promise_for_another_year_is_a_misreading_and_is_told_with_the_time_that_was_read() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead(PHONE).await;
+    app.settle().await;
+    app.advance(TimeDelta::seconds(30)).await;
+    end_newest(&app, "default", promises("2031-05-06T18:00:00-04:00")).await;
+    let (code, words, _) = said(&app, &lead).await;
+    assert_eq!(code, "callback_too_far_ahead");
+    assert_eq!(
+        words,
+        "2 minutes before call 2 of the day; a callback was asked for at 2031-05-06T22:00:00Z, more than 366 days ahead, which is taken for a misreading: the ordinary interval holds"
+    );
+    let shown = app.lead(&lead).await;
+    assert_eq!(shown["lead"]["scheduled_callback_iso"], Value::Null);
+    app.advance(TimeDelta::minutes(4)).await;
+    assert_eq!(app.calls().await.len(), 2);
+
+    // A year ahead is far, and can be meant.
+    app.advance(TimeDelta::seconds(30)).await;
+    end_newest(&app, "default", promises("2027-11-23T12:00:00-05:00")).await;
+    assert_eq!(app.lead(&lead).await["lead"]["status"], "rescheduled");
+}
+
+#[tokio::test]
+async fn a_new_wish_without_a_time_leaves_what_was_promised_before() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead(PHONE).await;
+    app.settle().await;
+    app.advance(TimeDelta::seconds(30)).await;
+    end_newest(&app, "default", promises("2026-11-23T18:00:00-05:00")).await;
+    let inbound = json!({"call_id": "c-in", "to": "+12125550100", "from": PHONE, "inbound": true, "status": "completed",
+        "completed": true, "answered_by": "human", "disposition_tag": "CALLBACK"});
+    assert_eq!(app.bland(&inbound).await, 200);
+    let shown = app.lead(&lead).await;
+    assert_eq!(
+        shown["lead"]["scheduled_callback_iso"], "2026-11-23T23:00:00Z",
+        "{shown:?}"
+    );
+}

@@ -280,22 +280,25 @@ async fn fifty_one_calls_instead_of_three_where_nobody_knows_where_it_is() {
 async fn fifteen_calls_through_retries_and_hands() {
     let campaigns = [("default", "general"), ("solar", "solar")];
     let app = system(&campaigns).await;
-    let phone = "+16175550100";
-    arrives(&app, &campaigns, &[phone]).await;
+    let written = ["+1 (617) 555-0100", "16175550100", "617-555-0100"];
+    arrives(&app, &campaigns, &written).await;
+    let phone = Phone::parse(written[0], Region::US).unwrap();
     // Three calls that the system never saw: by hand, and by another system.
     for (n, source) in ["manual", "other-dialer", "other-dialer"].into_iter().enumerate() {
         let at = app.now() - TimeDelta::minutes(20 + 5 * i64::try_from(n).unwrap());
         let report =
-            json!({"phone": phone, "started_at": at.to_rfc3339(), "source": source, "call_id": format!("c-{n}")});
+            json!({"phone": written[n], "started_at": at.to_rfc3339(), "source": source, "call_id": format!("c-{n}")});
         assert_eq!(app.post("/api/calls", report).await.status, 201);
     }
     // The first calls fail at the provider in every way, and are tried again.
     let nasty = json!({"fail_after_next": 1, "fail_before_next": 1, "rate_limit_next": 1, "outcome": "no_answer"});
     assert_eq!(app.post("/local/phones", nasty).await.status, 200);
-    for _ in 0..6 {
+    for round in 0..6 {
         app.advance(TimeDelta::minutes(10)).await;
+        workers(&app, &campaigns, &phone).await;
         for (id, _) in campaigns {
-            let lead = app.post("/api/leads", json!({"phone": phone, "campaign_id": id})).await;
+            let lead = json!({"phone": written[round % written.len()], "campaign_id": id});
+            let lead = app.post("/api/leads", lead).await;
             let lead = lead["lead_id"].as_str().unwrap().to_owned();
             for wish in ["pause", "resume"] {
                 app.post(&format!("/api/admin/redial-queue/lead/{lead}/{wish}"), json!({}))

@@ -1,6 +1,6 @@
 //! `redial dnc import`: a file of any size, line by line, to marks.
 //!
-//! Data flow: file → one record at a time → the number, or why not, with its line → requests of 5,000 → what the table did
+//! Data flow: file → [`crate::dnc_file`] → the number, or why not, with its line → requests of 5,000 → what the table did
 //! not take is sent again, with pauses that grow → counts. Memory holds one request, whatever the file is. INVARIANT:
 //! every line is marked, known, repeated or refused, and the counts say so; a number that was not marked ends the command
 //! as failed. Doing it again changes nothing and costs little.
@@ -9,19 +9,18 @@
 
 use std::{
     fs::File,
-    io::{Chain, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use chrono::{DateTime, FixedOffset};
-use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
-use redial_domain::{Phone, Region};
+use redial_domain::Phone;
 use serde_json::{Value, json};
 
 use crate::{
     api::{Api, At},
     dnc::InRegion,
+    dnc_file::Lines,
     failure::Failure,
     print,
     rules_words::{cell, list},
@@ -35,15 +34,13 @@ const TRIES_MAX: u32 = 7;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Letters of the bar.
 const BAR: u64 = 30;
-/// Columns that hold the number, where none is named.
-const COLUMNS: [&str; 6] = ["phone", "phone_number", "phone number", "number", "mobile", "telephone"];
-/// Headings that are named when none fits: enough to see what kind of file it is.
-const HEADINGS_SHOWN_MAX: usize = 20;
 
 /// Marks every number of a CSV file.
 ///
-/// Streams the file, whatever its size. Lines that hold no number are listed with the reason, and the command then ends
-/// as failed; the others are marked all the same. Run it again after an interruption: what is marked stays as it is.
+/// Streams the file, whatever its size: UTF-8 or UTF-16, with commas, semicolons or tabs between columns, as spreadsheets
+/// save it. Lines that hold no number are listed with the reason, and the command then ends as failed; the others are
+/// marked all the same. A file without any number ends as failed, too. Run it again after an interruption: what is marked
+/// stays as it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
     /// The file: with a heading for each column, or nothing but numbers
@@ -101,6 +98,7 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     let mut counts = Counts::default();
     let mut progress = print::Progress::default();
     let mut chunk: Vec<Row> = Vec::with_capacity(CHUNK_MAX);
+    progress.show(&far(0, size, &counts));
     loop {
         let read = lines.next()?;
         let over = read.is_none();
@@ -131,6 +129,9 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
         }
     }
     progress.end();
+    if counts.lines == 0 {
+        return Err(nothing(&import, lines.begins));
+    }
     tell(&counts);
     if counts.refused > 0 {
         return Err(Failure::new(
@@ -139,6 +140,19 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
         ));
     }
     Ok(())
+}
+
+/// Whoever imports a list believes that it is marked: one without a number is a mistake.
+fn nothing(import: &Import, begins: bool) -> Failure {
+    let why = match (begins, import.from_line) {
+        (false, _) => "it is empty".to_owned(),
+        (true, 1) => "it has headings and no line below".to_owned(),
+        (true, line) => format!("it has no line from line {line} on"),
+    };
+    Failure::new(
+        format!("failed to import {}: {why}", import.file.display()),
+        "nothing was marked; name the file with the numbers",
+    )
 }
 
 fn open(path: &Path) -> Result<(File, u64), Failure> {
@@ -151,130 +165,6 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
     let file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     Ok((file, size))
-}
-
-/// A line of the file by its number: the phone, or why there is none.
-type Line = (u64, Result<Phone, String>);
-
-/// The numbers of a file, one after the other.
-struct Lines<R> {
-    reader: Reader<Chain<R, &'static [u8]>>,
-    record: ByteRecord,
-    column: usize,
-    region: Region,
-    /// The first record, if it was a number and no heading.
-    first: bool,
-}
-
-impl<R: Read> Lines<R> {
-    fn new(file: R, column: Option<&str>, region: Region) -> Result<Self, Failure> {
-        // By line feeds alone: with both signs of Windows the reader counts a line late. The other sign is white space.
-        let mut lines = Self {
-            reader: ReaderBuilder::new()
-                .terminator(Terminator::Any(b'\n'))
-                .has_headers(false)
-                .flexible(true)
-                // The last line ends, too.
-                .from_reader(file.chain(&b"\n"[..])),
-            record: ByteRecord::new(),
-            column: 0,
-            region,
-            first: false,
-        };
-        if lines.advance()? {
-            let headings: Vec<String> = lines.record.iter().map(heading).collect();
-            match place(&headings, column) {
-                Some(place) => lines.column = place,
-                // A file of nothing but numbers: its first line is one.
-                None if column.is_none() && lines.record.len() == 1 => lines.first = true,
-                None => return Err(no_column(&headings, column)),
-            }
-        }
-        Ok(lines)
-    }
-
-    fn advance(&mut self) -> Result<bool, Failure> {
-        self.reader.read_byte_record(&mut self.record).map_err(|_| {
-            Failure::new(
-                format!("failed to read the file behind line {}", self.reader.position().line()),
-                "is it a CSV file, and can it be read to its end?",
-            )
-        })
-    }
-
-    /// The next line with its number, or why it has none. Lines without anything are no lines.
-    fn next(&mut self) -> Result<Option<Line>, Failure> {
-        loop {
-            if !std::mem::take(&mut self.first) && !self.advance()? {
-                return Ok(None);
-            }
-            if self.record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
-                continue;
-            }
-            let line = self.line();
-            let raw = String::from_utf8_lossy(self.record.get(self.column).unwrap_or_default());
-            let number = Phone::parse(&raw, self.region).map_err(|error| format!("{} {error}", masked(&raw)));
-            return Ok(Some((line, number)));
-        }
-    }
-
-    /// The line at which the record begins. The reader says where it began to look, before lines without anything; so it
-    /// is counted back from the end.
-    fn line(&self) -> u64 {
-        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count();
-        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
-        self.reader.position().line().saturating_sub(1 + inside)
-    }
-
-    fn byte(&self) -> u64 {
-        self.reader.position().byte()
-    }
-}
-
-fn heading(cell: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cell);
-    text.trim_start_matches('\u{feff}').trim().to_lowercase()
-}
-
-/// The column with the numbers.
-fn place(headings: &[String], column: Option<&str>) -> Option<usize> {
-    let of = |name: &str| headings.iter().position(|heading| *heading == name);
-    match column {
-        Some(name) => of(&name.trim().to_lowercase()),
-        None => COLUMNS.into_iter().find_map(of),
-    }
-}
-
-fn no_column(headings: &[String], column: Option<&str>) -> Failure {
-    // What has digits may be a number and no heading.
-    let shown: Vec<&str> = headings
-        .iter()
-        .map(|heading| {
-            if heading.contains(|c: char| c.is_ascii_digit()) {
-                "…"
-            } else {
-                heading.as_str()
-            }
-        })
-        .take(HEADINGS_SHOWN_MAX)
-        .collect();
-    let wanted = column.map_or_else(
-        || "a column with phone numbers".to_owned(),
-        |name| format!("the column `{name}`"),
-    );
-    Failure::new(
-        format!("failed to find {wanted}; the first line has: {}", shown.join(", ")),
-        "name the column with --column",
-    )
-}
-
-/// What stands there, but for its last two digits.
-fn masked(raw: &str) -> String {
-    let digits: Vec<char> = raw.chars().filter(char::is_ascii_digit).collect();
-    match digits.as_slice() {
-        [.., a, b] if digits.len() > 2 => format!("(…{a}{b})"),
-        _ => "(no number)".to_owned(),
-    }
 }
 
 /// Sends one request's numbers until all of them are marked.
@@ -386,71 +276,6 @@ fn tell(counts: &Counts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str, column: Option<&str>) -> Vec<(u64, Result<String, String>)> {
-        let mut lines = Lines::new(text.as_bytes(), column, Region::US).unwrap();
-        std::iter::from_fn(|| lines.next().unwrap())
-            .map(|(line, number)| (line, number.map(|phone| phone.as_str().to_owned())))
-            .collect()
-    }
-
-    #[test]
-    fn the_column_is_found_by_its_heading_or_is_the_only_one() {
-        let number = |line| (line, Ok("+12125550142".to_owned()));
-        for (text, column) in [
-            ("name,phone\nAda,+1 (212) 555-0142\n", None),
-            ("\u{feff}Phone,Name\r\n12125550142,\"Ada, Countess\"\r\n", None),
-            ("name,Tel\r\nAda,'212-555-0142\r\n", Some("TEL")),
-        ] {
-            assert_eq!(read(text, column), [number(2)], "{text}");
-        }
-        assert_eq!(read("2125550142\n\n(212) 555-0142\n", None), [number(1), number(3)]);
-        let quoted = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
-        assert_eq!(read(quoted, None), [number(2), number(5)]);
-        assert_eq!(read("phone\n", None), []);
-        assert_eq!(read("", None), []);
-    }
-
-    #[test]
-    fn a_line_without_a_number_says_which_and_why_and_shows_two_digits() {
-        let read = read("id,phone\n1,4.41E+11\n2,555-0100\n3,\n4,call me\n5", None);
-        let whys: Vec<(u64, String)> = read
-            .into_iter()
-            .map(|(line, number)| (line, number.unwrap_err()))
-            .collect();
-        for ((line, why), (at, begins, holds)) in whys.iter().zip([
-            (2, "(…11) ", "spreadsheet"),
-            (3, "(…00) ", "7 digits"),
-            (4, "(no number) ", "empty"),
-            (5, "(no number) ", "characters"),
-            (6, "(no number) ", "empty"),
-        ]) {
-            assert!(
-                *line == at && why.starts_with(begins) && why.contains(holds),
-                "{line}: {why}"
-            );
-            assert!(!why.contains("0100"), "{why}");
-        }
-        assert_eq!(whys.len(), 5);
-    }
-
-    #[test]
-    fn a_file_without_such_a_column_is_refused_without_showing_numbers() {
-        let refused = |text: &str, column| {
-            Lines::new(text.as_bytes(), column, Region::US)
-                .map(|_| ())
-                .unwrap_err()
-                .what
-        };
-        assert_eq!(
-            refused("name,home\nAda,1\n", None),
-            "failed to find a column with phone numbers; the first line has: name, home"
-        );
-        assert_eq!(
-            refused("Ada,2125550142\n", Some("tel")),
-            "failed to find the column `tel`; the first line has: ada, …"
-        );
-    }
 
     #[test]
     fn how_far_an_import_is_fits_on_a_line() {

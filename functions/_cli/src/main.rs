@@ -6,6 +6,7 @@
 mod api;
 mod dnc;
 mod dnc_export;
+mod dnc_file;
 mod dnc_import;
 mod explain;
 mod failure;

@@ -1,6 +1,7 @@
 //! The one place that prints. Who does not listen any more (a closed pipe) does not end the work.
 
 use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 
@@ -48,10 +49,23 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
     }
 }
 
-/// One line about long work, beside the output: drawn over itself on a terminal, silent elsewhere.
-#[derive(Debug, Default)]
+/// Where nobody looks on while it is written, a line about long work comes this often: a file of an hour has 120.
+const LOGGED_EVERY: Duration = Duration::from_secs(30);
+
+/// One line about long work, beside the output: drawn over itself on a terminal, elsewhere a line now and then.
+#[derive(Debug)]
 pub(crate) struct Progress {
     shown: bool,
+    logged: Instant,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            shown: false,
+            logged: Instant::now(),
+        }
+    }
 }
 
 impl Progress {
@@ -61,6 +75,9 @@ impl Progress {
             self.shown = true;
             let _ = write!(err, "\r\u{1b}[K{line}");
             let _ = err.flush();
+        } else if self.logged.elapsed() >= LOGGED_EVERY {
+            self.logged = Instant::now();
+            let _ = writeln!(err, "{line}");
         }
     }
 

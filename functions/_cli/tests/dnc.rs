@@ -33,15 +33,18 @@ impl Desk {
         Self { running, folder }
     }
 
-    async fn redial(&self, arguments: &[&str]) -> Said {
-        let done = Command::new(env!("CARGO_BIN_EXE_redial"))
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_redial"));
+        command
             .args(arguments)
             .env("REDIAL_URL", &self.running.places.base_url)
             .env("REDIAL_API_KEY", &self.running.api_key)
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .unwrap();
+            .stdin(Stdio::null());
+        command
+    }
+
+    async fn redial(&self, arguments: &[&str]) -> Said {
+        let done = self.command(arguments).output().await.unwrap();
         Said {
             worked: done.status.success(),
             out: String::from_utf8(done.stdout).unwrap(),
@@ -49,7 +52,17 @@ impl Desk {
         }
     }
 
-    fn file(&self, name: &str, text: &str) -> String {
+    async fn marked(&self) -> u64 {
+        let url = format!("{}/local/metrics", self.running.places.base_url);
+        let asked = reqwest::Client::new()
+            .get(url)
+            .header("x-api-key", &self.running.api_key);
+        let answer: serde_json::Value =
+            serde_json::from_str(&asked.send().await.unwrap().text().await.unwrap()).unwrap();
+        answer["metrics"]["dnc.marked"].as_u64().unwrap_or(0)
+    }
+
+    fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = self.folder.join(name);
         fs::write(&path, text).unwrap();
         shown(&path).to_owned()
@@ -239,5 +252,109 @@ async fn one_phone_is_marked_looked_at_released_and_forgotten() {
         "{}",
         said.out
     );
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn what_spreadsheets_save_is_read_and_a_file_without_numbers_is_a_failure() {
+    let desk = Desk::new("files").await;
+    let text = "Name;Phone\r\nM\u{fc}ller;+1 (212) 555-0142\r\nLevi;212.555.0143\r\n";
+    let tabs = text.replace(';', "\t");
+    let utf16: Vec<u8> = [0xfeff]
+        .into_iter()
+        .chain(tabs.encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (name, bytes, expected) in [
+        (
+            "semicolons.csv",
+            text.as_bytes(),
+            "2 lines: 2 marked now, 0 marked before, 0 repeated, 0 refused\n",
+        ),
+        (
+            "unicode.txt",
+            &utf16,
+            "2 lines: 0 marked now, 2 marked before, 0 repeated, 0 refused\n",
+        ),
+    ] {
+        let said = desk.redial(&["dnc", "import", &desk.file(name, bytes)]).await;
+        assert_eq!(
+            (said.worked, said.out.as_str()),
+            (true, expected),
+            "{name}: {}",
+            said.error
+        );
+    }
+    for (name, text, why) in [
+        ("empty.csv", "", "it is empty"),
+        ("headings.csv", "name;phone\r\n", "it has headings and no line below"),
+    ] {
+        let said = desk.redial(&["dnc", "import", &desk.file(name, text)]).await;
+        assert!(
+            !said.worked && said.error.contains(why) && said.out.is_empty(),
+            "{name}: {}",
+            said.error
+        );
+    }
+    let over = desk.file("over.csv", text);
+    let said = desk.redial(&["dnc", "import", &over, "--from-line", "9"]).await;
+    assert!(
+        !said.worked && said.error.contains("no line from line 9 on"),
+        "{}",
+        said.error
+    );
+    let other = desk.file("other.csv", "name;home\nAda;1\n");
+    let said = desk.redial(&["dnc", "import", &other]).await;
+    assert!(
+        said.error.contains("name, home") && said.error.contains("parted at semicolons"),
+        "{}",
+        said.error
+    );
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_import_that_is_killed_half_way_and_begun_again_loses_and_doubles_nothing() {
+    let desk = Desk::new("killed").await;
+    let lines: String = (0..2_000).map(|n| format!("+1212{:07}\n", 2_000_000 + n)).collect();
+    let file = desk.file("list.csv", &lines);
+    let mut child = desk
+        .command(&["dnc", "import", &file])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while desk.marked().await < 100 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    child.kill().await.unwrap();
+    let half = desk.marked().await;
+    assert!(half < 2_000, "it was killed half-way: {half}");
+    let said = desk.redial(&["dnc", "import", &file]).await;
+    assert!(
+        said.worked && said.out.starts_with("2000 lines: "),
+        "{}{}",
+        said.out,
+        said.error
+    );
+    let counts: Vec<u64> = said
+        .out
+        .split([' ', ','])
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    assert!(
+        counts[1] + counts[2] == 2_000 && counts[2] >= half && counts[3..] == [0, 0],
+        "{}",
+        said.out
+    );
+    let said = desk.redial(&["dnc", "export"]).await;
+    let mut phones: Vec<&str> = said
+        .out
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(',').next())
+        .collect();
+    phones.sort_unstable();
+    phones.dedup();
+    assert_eq!((phones.len(), said.out.lines().count()), (2_000, 2_001));
     desk.end().await;
 }

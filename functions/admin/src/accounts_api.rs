@@ -6,7 +6,7 @@
 use redial_aws::accounts::{Account, CALLS_AT_ONCE_MAX, CALLS_PER_MINUTE_MAX};
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::Voice;
+use redial_domain::{Voice, iso};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
@@ -100,9 +100,9 @@ async fn answer(caller: &Caller<'_>, provider: &str, account: &Account) -> Resul
             "provider": provider,
             "calls_at_once_max": account.calls_at_once_max,
             "calls_per_minute_max": account.calls_per_minute_max,
-            "closed_until": closed_until.map(|at| at.to_rfc3339()),
+            "closed_until": closed_until.map(iso),
             "closed_why": closed_until.and(account.closed_why.as_ref()),
-            "shared_at": shared.as_ref().map(|minute| minute.at().to_rfc3339()),
+            "shared_at": shared.as_ref().map(|minute| iso(minute.at())),
             "campaigns": shared.map(|minute| minute.shown()).unwrap_or_default(),
         }),
     ))

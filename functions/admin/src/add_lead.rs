@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use redial_aws::intake::{Intake, IntakeError, take_in};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::law::us_state;
-use redial_domain::{CampaignId, Phone, Profile};
+use redial_domain::{CampaignId, Phone, Profile, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -113,21 +113,33 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .iter()
         .map(|doubt| json!({"field": doubt.field, "message": doubt.message()}))
         .collect();
-    Ok(Answer::json(
-        if taken.created { 201 } else { 200 },
-        &json!({
-            "success": true,
-            "lead_id": taken.lead,
-            "campaign_id": id,
-            "created": taken.created,
-            "status": taken.state,
-            "called_now": taken.claimed,
-            "next_redial_timestamp": taken.next_at.map(|at| at.timestamp_millis()),
-            "next_redial_iso": taken.next_at.map(|at| at.to_rfc3339()),
-            "reason": taken.reason,
-            "warnings": warnings,
-        }),
-    ))
+    let mut answer = json!({
+        "success": true,
+        "lead_id": taken.lead,
+        "campaign_id": id,
+        "created": taken.created,
+        "status": taken.state,
+        "called_now": taken.claimed,
+        "next_redial_timestamp": taken.next_at.map(|at| at.timestamp_millis()),
+        "next_redial_iso": taken.next_at.map(iso),
+        "reason": taken.reason,
+        "warnings": warnings,
+    });
+    if let Some(hint) = taken.reason.as_deref().and_then(hint) {
+        answer["hint"] = json!(hint);
+    }
+    Ok(Answer::json(if taken.created { 201 } else { 200 }, &answer))
+}
+
+/// What lets a lead be called that waits for a person.
+fn hint(reason: &str) -> Option<&'static str> {
+    match reason {
+        "no_consent" => Some(
+            "give `consent` with the lead, or PATCH /campaigns/{id} with `consent`, if the campaign vouches for its people",
+        ),
+        "campaign_not_running" => Some("start the campaign with POST /campaigns/{id}/start"),
+        _ => None,
+    }
 }
 
 /// A whole name in its two parts: the first word, and the rest.
@@ -153,7 +165,7 @@ fn problem(error: &IntakeError) -> Problem {
             409,
             "campaign_closed",
             error.to_string(),
-            "PATCH the campaign or name another one",
+            "name another campaign, or let this one take leads: PATCH /campaigns/{id} with {\"open_intake\": true}",
         ),
         IntakeError::Table(error) => unavailable(error),
         IntakeError::Rules(error) => {

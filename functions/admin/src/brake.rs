@@ -6,10 +6,11 @@
 
 use chrono::{DateTime, Utc};
 use redial_aws::App;
+use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{ABANDONED_PERCENT_MAX, AnsweredCalls, BrakeLifted, Campaign, CampaignError, abandoned_since};
+use redial_domain::{ABANDONED_PERCENT_MAX, AnsweredCalls, BrakeLifted, Campaign, CampaignError, abandoned_since, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             CampaignError::Field { field, why } => bad(field, why),
             CampaignError::Move { .. } => bad("brake", error),
         })?;
-        let why = format!("until {}: {}", lifted.until.to_rfc3339(), lifted.reason);
+        let why = format!("until {}: {}", iso(lifted.until), lifted.reason);
         let campaign = Campaign {
             brake_lifted: Some(lifted),
             version: before.version + 1,
@@ -57,13 +58,21 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             ..before.clone()
         };
         let activity = Activity::now(app, &caller.actor, "brake lifted", Some(why));
+        let kind = JobKind::LookAgain {
+            campaign: Some(campaign.id.clone()),
+            dry_run: false,
+        };
+        let job = Job::new(app, &caller.actor, kind);
         let changed = app
             .table
-            .change_campaign(&campaign, before.version, &activity, Vec::new())
+            .change_campaign(&campaign, before.version, &activity, vec![job.put()])
             .await;
         if changed.map_err(|error| unavailable(&error))? {
             tracing::warn!(campaign.id = %campaign.id, actor = %caller.actor.name, "brake lifted");
-            return Ok(Answer::json(200, &shown(&campaign)));
+            send(app, &job.id).await;
+            let mut answer = shown(&campaign);
+            answer["job_id"] = json!(job.id);
+            return Ok(Answer::json(200, &answer));
         }
     }
     Err(contended("campaign"))
@@ -84,7 +93,7 @@ pub(crate) async fn abandoned_calls(app: &App, campaign: &Campaign, now: DateTim
         "abandoned": calls.abandoned,
         "percent": calls.percent(),
         "percent_max": ABANDONED_PERCENT_MAX,
-        "counted_at": days.values().map(|day| day.counted_at).max().map(|at| at.to_rfc3339()),
+        "counted_at": days.values().map(|day| day.counted_at).max().map(iso),
         "braked": campaign.braked(now).is_some(),
     }))
 }

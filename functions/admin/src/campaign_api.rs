@@ -8,7 +8,9 @@ use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, CampaignError, CampaignId, CampaignStatus, Permission, RuleSetName};
+use redial_domain::{
+    Campaign, CampaignError, CampaignId, CampaignStatus, DIGITS_MIN, Permission, RuleSetName, may_hold_number,
+};
 use serde_json::json;
 
 use crate::brake::abandoned_calls;
@@ -118,13 +120,17 @@ fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, P
             422,
             "bad_field",
             format!("failed to read `id`: {why}"),
-            "use letters, digits, dots and dashes",
+            "use letters, digits, dots and dashes, as in spring-2026",
         )
     };
     if let Some(asked) = asked {
         let id = CampaignId::parse(asked).map_err(|error| bad(error.to_string()))?;
         // `run:` begins the owners of bulk runs, `all` is the gate of everything.
-        return if asked.contains(':') || asked == "all" {
+        return if may_hold_number(asked) {
+            Err(bad(format!(
+                "it has {DIGITS_MIN} or more digits in a row, as a phone number has, and ids stand in URLs and logs"
+            )))
+        } else if asked.contains(':') || asked == "all" {
             Err(bad(format!("`{asked}` is taken by the system")))
         } else {
             Ok(id)
@@ -143,7 +149,8 @@ fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, P
         .get(unique.len().saturating_sub(6)..)
         .unwrap_or(unique)
         .to_lowercase();
-    let id = if slug.is_empty() {
+    // A name may be a number; an id is written down everywhere.
+    let id = if slug.is_empty() || may_hold_number(&slug) {
         format!("campaign-{tail}")
     } else {
         format!("{slug}-{tail}")
@@ -304,7 +311,7 @@ async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<An
                 409,
                 "no_leads",
                 "failed to start the campaign: it has no leads",
-                "set `open_intake` to true, so that leads come by API or CRM",
+                "PATCH /campaigns/{id} with {\"open_intake\": true}, so that leads come by API or CRM, then start it",
             ));
         }
         let Some((saved, _)) = save(

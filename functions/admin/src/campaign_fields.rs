@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use redial_aws::web::Problem;
 use redial_domain::{
     Blackout, Campaign, ConsentAssertion, ConsentKind, LocalTime, Region, RuleSetName, STATEMENT_MAX, Subject, Voice,
-    Window,
+    Window, iso,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -241,23 +241,23 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
             "kind": said.kind,
             "statement": said.statement,
             "by": said.by,
-            "at": said.at.to_rfc3339(),
-            "expires_at": said.expires_at.map(|at| at.to_rfc3339()),
+            "at": iso(said.at),
+            "expires_at": said.expires_at.map(iso),
         })),
-        "registry_checked_at": campaign.registry_checked_at.map(|at| at.to_rfc3339()),
+        "registry_checked_at": campaign.registry_checked_at.map(iso),
         "brake": campaign.brake.map(|brake| json!({
-            "at": brake.at.to_rfc3339(),
+            "at": iso(brake.at),
             "answered": brake.calls.answered,
             "abandoned": brake.calls.abandoned,
             "lifted": campaign.brake_lifted.as_ref().map(|lifted| json!({
                 "by": lifted.by,
-                "at": lifted.at.to_rfc3339(),
-                "until": lifted.until.to_rfc3339(),
+                "at": iso(lifted.at),
+                "until": iso(lifted.until),
                 "reason": lifted.reason,
             })),
         })),
         "shards": campaign.shards,
-        "created_at": campaign.created_at.to_rfc3339(),
-        "updated_at": campaign.updated_at.to_rfc3339(),
+        "created_at": iso(campaign.created_at),
+        "updated_at": iso(campaign.updated_at),
     })
 }

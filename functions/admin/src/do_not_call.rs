@@ -13,7 +13,7 @@ use redial_aws::leads::Activity;
 use redial_aws::messages::CallMessage;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::law::Law;
-use redial_domain::{AttemptId, CallId, InFlight, Lead, Phone, Proof, ProofOf, ProofSource, Region, Statement};
+use redial_domain::{AttemptId, CallId, InFlight, Lead, Phone, Proof, ProofOf, ProofSource, Region, Statement, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -131,10 +131,10 @@ fn added(marked: &Marked, remaining: &[AttemptId], ending: Option<&InFlight>) ->
             "success": true,
             "marked": true,
             "changed": marked.first,
-            "since": marked.since.to_rfc3339(),
+            "since": iso(marked.since),
             "proof_id": marked.proof.id,
             "proof_added": marked.added,
-            "honour_by": marked.proof.honour_by.to_rfc3339(),
+            "honour_by": iso(marked.proof.honour_by),
             "late": late,
             "hint": late.then_some(hint),
             "call_ending": ending.map(|inflight| &inflight.id),
@@ -187,12 +187,12 @@ pub(crate) async fn check(caller: &Caller<'_>) -> Result<Answer, Problem> {
         &json!({
             "success": true,
             "marked": ledger.is_do_not_call(),
-            "since": ledger.dnc_at.map(|at| at.to_rfc3339()),
+            "since": ledger.dnc_at.map(iso),
             "source": first.map(|proof| proof.source),
-            "honour_by": first.map(|proof| proof.honour_by.to_rfc3339()),
+            "honour_by": first.map(|proof| iso(proof.honour_by)),
             "late": first.zip(ledger.dnc_at).map(|(proof, since)| proof.is_late(since)),
             "removed_times": ledger.dnc_removed,
-            "forgotten_at": ledger.forgotten_at.map(|at| at.to_rfc3339()),
+            "forgotten_at": ledger.forgotten_at.map(iso),
             "in_flight": ledger.inflight.map(|inflight| inflight.id),
             "proofs": proofs.iter().map(shown).collect::<Vec<_>>(),
             "proofs_complete": proofs.len() < PROOFS_SHOWN_MAX,
@@ -240,7 +240,7 @@ pub(crate) async fn remove(caller: &Caller<'_>) -> Result<Answer, Problem> {
             &json!({
                 "success": true,
                 "marked": false,
-                "was_marked_since": since.to_rfc3339(),
+                "was_marked_since": iso(since),
                 "proof_id": record.id,
                 "leads": leads.iter().map(lead).collect::<Vec<_>>(),
                 "hint": "leads that were closed because of the mark stay closed until somebody resumes them: POST /api/admin/redial-queue/lead/{lead_id}/resume",
@@ -255,15 +255,15 @@ pub(crate) fn shown(proof: &Proof) -> Value {
     json!({
         "id": proof.id,
         "what": proof.what,
-        "at": proof.at.to_rfc3339(),
-        "said_at": proof.said_at.to_rfc3339(),
+        "at": iso(proof.at),
+        "said_at": iso(proof.said_at),
         "source": proof.source,
         "words": proof.words,
         "call_id": proof.call,
         "attempt_id": proof.attempt,
         "by": proof.by,
         "note": proof.note,
-        "honour_by": (proof.what == ProofOf::Marked).then(|| proof.honour_by.to_rfc3339()),
+        "honour_by": (proof.what == ProofOf::Marked).then(|| iso(proof.honour_by)),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Many do-not-call marks at once: in from a list, out as one.
 //!
 //! Data flow in: up to 5,000 numbers → each read on its own → ledgers and records by the hundred → those that say it
-//! already cost two reads and no write → the others are marked, 32 at a time → calls in flight are asked to end. What
+//! already cost two reads and no write → the others are marked, 25 in a transaction → calls in flight are asked to end. What
 //! time or the table did not allow is named by its place in the request, so nothing is lost in silence; sending all of it
 //! again is safe and cheap.
 //!
@@ -13,12 +13,13 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::StreamExt;
 use futures::stream;
-use redial_aws::do_not_call::{ListedMark, Marked, mark_seen};
+use redial_aws::do_not_call::Marked;
+use redial_aws::do_not_call_many::{ListedMark, TOGETHER_MAX, mark_together};
 use redial_aws::keys;
 use redial_aws::messages::CallMessage;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Ledger, Phone, ProofSource, Region, Statement};
+use redial_domain::{Ledger, Phone, ProofSource, Region, Statement, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -29,8 +30,9 @@ use crate::request::{Caller, unavailable};
 
 /// Numbers of one request: 5,000 transactions are some seconds, and 200 KB of the six megabytes that a function URL takes.
 const NUMBERS_MAX: usize = 5_000;
-/// Numbers that are marked at once: one instance stays far below what a partition of the list takes.
-const AT_ONCE_MAX: usize = 32;
+/// Transactions at once: with some hundred milliseconds for each, one instance stays far below what a partition of the
+/// list takes.
+const AT_ONCE_MAX: usize = 8;
 /// No number is begun after this; the function ends after 60 seconds, and one mark tries for two.
 const TIME_MAX: Duration = Duration::from_secs(40);
 /// By then a call that was just being placed has a name at the provider.
@@ -101,27 +103,31 @@ pub(crate) async fn import(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let only: Vec<Phone> = phones.iter().map(|(_, phone)| phone.clone()).collect();
     let pictures = app.table.marks_of(&only, &statement).await;
     let pictures = pictures.map_err(|error| unavailable(&error))?;
-    let mut to_mark: Vec<(usize, Phone, Ledger)> = Vec::new();
+    let mut to_mark: Vec<(usize, (Phone, Ledger))> = Vec::new();
     for ((n, phone), (ledger, is_known)) in phones.into_iter().zip(pictures) {
         if is_known {
             counts.known += 1;
             // Marked by a request whose answer was lost, and whose calls were perhaps not asked to end.
             counts.ends.extend(end(&phone, &ledger, now));
         } else {
-            to_mark.push((n, phone, ledger));
+            to_mark.push((n, (phone, ledger)));
         }
     }
     let statement = &statement;
-    let mut marks = stream::iter(to_mark.into_iter().map(|(n, phone, ledger)| async move {
+    let together: Vec<Vec<_>> = to_mark.chunks(TOGETHER_MAX).map(<[_]>::to_vec).collect();
+    let mut marks = stream::iter(together.into_iter().map(|together| async move {
         if began.elapsed() > TIME_MAX {
-            return (n, phone, None);
+            return (together, None);
         }
-        let marked = mark_seen(app, &phone, statement, Some(ledger)).await;
-        (n, phone, Some(marked))
+        let phones: Vec<(Phone, Ledger)> = together.iter().map(|(_, phone)| phone.clone()).collect();
+        (together, Some(mark_together(app, &phones, statement).await))
     }))
     .buffer_unordered(AT_ONCE_MAX);
-    while let Some((n, phone, marked)) = marks.next().await {
-        counts.note(n, &phone, marked, now);
+    while let Some((together, marked)) = marks.next().await {
+        let mut marked = marked.into_iter().flatten();
+        for (n, (phone, _)) in together {
+            counts.note(n, &phone, marked.next(), now);
+        }
     }
     counts.not_done.sort_unstable();
     let not_asked = app.queues.end_calls(&counts.ends).await.is_err();
@@ -221,7 +227,7 @@ pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
         200,
         &json!({
             "success": true,
-            "count": marks.len(),
+            "count_on_page": marks.len(),
             "marks": marks.iter().map(mark).collect::<Vec<_>>(),
             "next_cursor": next.and_then(|next| cursor::write(&next)),
         }),
@@ -250,15 +256,15 @@ fn mark(mark: &ListedMark) -> Value {
     let proof = mark.proof.as_ref();
     json!({
         "phone": mark.phone.as_str(),
-        "since": mark.since.to_rfc3339(),
+        "since": iso(mark.since),
         "source": proof.map(|proof| proof.source),
-        "said_at": proof.map(|proof| proof.said_at.to_rfc3339()),
+        "said_at": proof.map(|proof| iso(proof.said_at)),
         "words": proof.and_then(|proof| proof.words.clone()),
         "call_id": proof.and_then(|proof| proof.call.clone()),
         "by": proof.map(|proof| proof.by.clone()),
         "note": proof.and_then(|proof| proof.note.clone()),
-        "honour_by": proof.map(|proof| proof.honour_by.to_rfc3339()),
+        "honour_by": proof.map(|proof| iso(proof.honour_by)),
         "late": proof.map(|proof| proof.is_late(mark.since)),
-        "forgotten_at": mark.forgotten_at.map(|at| at.to_rfc3339()),
+        "forgotten_at": mark.forgotten_at.map(iso),
     })
 }

@@ -5,6 +5,7 @@
 //! `next_cursor` to its end has all of it.
 
 use redial_aws::web::{Answer, Problem};
+use redial_domain::iso;
 use serde_json::{Value, json};
 
 use crate::cursor;
@@ -44,7 +45,7 @@ pub(crate) async fn export(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
         &json!({
             "success": true,
             "phone": lead.phone,
-            "exported_at": caller.app.clock.now().to_rfc3339(),
+            "exported_at": iso(caller.app.clock.now()),
             "exported_by": caller.actor.name,
             "gate_now": now,
             "count": records.len(),

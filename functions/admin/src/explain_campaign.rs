@@ -9,7 +9,7 @@ use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::Key;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, GateInput, Switches, gate};
+use redial_domain::{Campaign, GateInput, Switches, gate, iso};
 use serde_json::{Value, json};
 
 use crate::jobs_api;
@@ -43,7 +43,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         &json!({
             "success": true,
             "campaign_id": campaign.id,
-            "at": caller.app.clock.now().to_rfc3339(),
+            "at": iso(caller.app.clock.now()),
             "total": total,
             "by_reason": by_reason(&counts),
             // Who is `open` is called as soon as a line is free: one entry for each part of the queue.

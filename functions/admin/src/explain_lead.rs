@@ -6,7 +6,7 @@
 
 use redial_aws::table::read;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate};
+use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ pub(crate) async fn of_phone(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let since = ledger.map_err(|error| unavailable(&error))?.dnc_at;
     Ok(Answer::json(
         200,
-        &json!({"success": true, "count": found.len(), "do_not_call_since": since.map(|at| at.to_rfc3339()), "leads": found}),
+        &json!({"success": true, "count": found.len(), "do_not_call_since": since.map(iso), "leads": found}),
     ))
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         .map(|attempt| {
             json!({
                 "attempt_id": attempt.id,
-                "started_at": attempt.started_at.to_rfc3339(),
+                "started_at": iso(attempt.started_at),
                 "outcome": attempt.outcome,
                 "disposition": attempt.disposition,
                 "decision": attempt.decision,
@@ -107,18 +107,17 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         Gate::Wait { reason, .. } => ("wait", json!(reason)),
         Gate::Closed { reason } => ("closed", json!(reason)),
     };
-    let text = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339();
     Ok(json!({
         "lead_id": lead.id,
         "campaign_id": lead.campaign,
         "status": claimed.state(&lead.phone, lead.state, lead.next_at.unwrap_or(now), now),
-        "at": now.to_rfc3339(),
+        "at": iso(now),
         "answer": answer,
         "first_blocking": told.first_blocking.or(waits_for_a_line.then_some("lines")),
         "reason": reason,
         // As soon as a line is free: nobody knows when.
-        "next_possible": told.next_possible.filter(|_| !waits_for_a_line).map(text),
-        "next_redial": lead.next_at.map(text),
+        "next_possible": told.next_possible.filter(|_| !waits_for_a_line).map(iso),
+        "next_redial": lead.next_at.map(iso),
         "planned_because": lead.reason,
         "gates": gates,
         "laws": told.laws,

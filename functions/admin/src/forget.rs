@@ -11,7 +11,7 @@ use redial_aws::do_not_call::mark;
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::law::Law;
-use redial_domain::{InFlight, Ledger, Phone, Proof, ProofSource, Statement};
+use redial_domain::{InFlight, Ledger, Phone, Proof, ProofSource, Statement, iso};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -114,7 +114,7 @@ fn being_called(inflight: &InFlight) -> Problem {
         "call_in_flight",
         format!(
             "failed to forget the person: the phone is being called; the call was asked to end and is over by {}",
-            over_by.to_rfc3339()
+            iso(over_by)
         ),
         "the phone is marked as do-not-call already; send the same request again when the call is over",
     )

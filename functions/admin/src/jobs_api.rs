@@ -9,6 +9,7 @@ use redial_aws::kept::unpack;
 use redial_aws::keys;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
+use redial_domain::iso;
 use redial_rules::replay::Totals;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -170,15 +171,15 @@ fn unreadable() -> Problem {
 
 /// A job as the API shows it.
 pub(crate) fn shown(job: &Job, now: DateTime<Utc>) -> Value {
-    let text = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let text = |at: Option<DateTime<Utc>>| at.map(iso);
     let mut shown = json!({
         "id": job.id,
         "kind": job.kind.as_str(),
         "state": job.state,
         "by": job.actor.name,
-        "created_at": job.created_at.to_rfc3339(),
+        "created_at": iso(job.created_at),
         "started_at": text(job.started_at),
-        "updated_at": job.updated_at.to_rfc3339(),
+        "updated_at": iso(job.updated_at),
         "ended_at": text(job.ended_at),
         "done": job.done,
         "total": job.total,

@@ -12,6 +12,7 @@ use redial_aws::keys;
 use redial_aws::leads::Activity;
 use redial_aws::table::Change;
 use redial_aws::web::{Answer, Problem};
+use redial_domain::iso;
 use redial_domain::law::{ADDITIONS_MAX, Added, AddedRecord, Additions, Ban, Jurisdiction, Law, Record, us_state};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -148,7 +149,8 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
         true => format!("law of {} replaced", own.record.jurisdiction),
         false => format!("law of {} added to", own.record.jurisdiction),
     };
-    let (_, job) = change(caller, &what, Some(&own.added.reason), |additions| {
+    let words = format!("{}; {}", own.added.reason, shown_record(&own));
+    let (_, job) = change(caller, &what, Some(&words), |additions| {
         additions.records.push(own.clone());
         Ok(())
     })
@@ -231,7 +233,9 @@ async fn change(
             dry_run: false,
         };
         let job = Job::new(app, &caller.actor, kind);
-        let activity = Activity::now(app, &caller.actor, what, why.map(str::to_owned));
+        // What was decided under this version must be told when it is long gone from the book.
+        let why = format!("{}; law version {}", why.unwrap_or_default(), additions.version);
+        let activity = Activity::now(app, &caller.actor, what, Some(why));
         // The condition on the settings fences the item too: nobody writes it alone.
         let also = vec![Change::put(keys::law(), &additions), job.put()];
         let written = app
@@ -296,14 +300,14 @@ fn place(ban: &Ban) -> String {
 }
 
 fn shown_added(added: &Added) -> Value {
-    json!({"id": added.id, "by": added.by, "at": added.at.to_rfc3339(), "reason": added.reason})
+    json!({"id": added.id, "by": added.by, "at": iso(added.at), "reason": added.reason})
 }
 
 fn shown_ban(ban: &Ban, now: DateTime<Utc>) -> Value {
     let mut shown = shown_added(&ban.added);
     shown["jurisdiction"] = json!(ban.jurisdiction.as_ref().map_or("all", Jurisdiction::as_str));
-    shown["from"] = json!(ban.from.to_rfc3339());
-    shown["until"] = json!(ban.until.map(|until| until.to_rfc3339()));
+    shown["from"] = json!(iso(ban.from));
+    shown["until"] = json!(ban.until.map(iso));
     shown["holds"] = json!(ban.holds(now, chrono::TimeDelta::zero()));
     shown
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::intake::learn;
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Consent, ConsentKind, Lead};
+use redial_domain::{Campaign, Consent, ConsentKind, Lead, iso};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl GivenConsent {
             expires_at: self.expires_at,
             revoked_at: None,
         };
-        let given = self.given_at.to_rfc3339();
+        let given = iso(self.given_at);
         let proof = proof.map_or_else(String::new, |proof| format!("; proof: {proof}"));
         Ok((
             consent,
@@ -70,20 +70,35 @@ struct TakenBack {
 pub(crate) async fn put(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let given: GivenConsent = caller.body()?;
     let (consent, words) = given.read(caller.app.clock.now())?;
-    change(caller, id, "consent_recorded", words, |_| Ok(consent)).await
+    change(caller, id, "consent_recorded", words, |lead, _| {
+        let revoked_at = lead.consent.and_then(|own| own.revoked_at);
+        match revoked_at.filter(|at| consent.given_at <= *at) {
+            Some(at) => Err(bad(
+                "given_at",
+                format!(
+                    "consent was taken back on {}; only one that was given later counts",
+                    iso(at)
+                ),
+            )),
+            None => Ok(consent),
+        }
+    })
+    .await
 }
 
 pub(crate) async fn take_back(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let given: TakenBack = caller.body()?;
     let why = words("reason", &given.reason)?;
     let now = caller.app.clock.now();
-    change(caller, id, "consent_revoked", why, |lead| {
+    change(caller, id, "consent_revoked", why, |lead, campaign| {
+        // Taken back what was only asserted for the campaign: the lead has its own word now.
+        let asserted = campaign.consent.as_ref().map(|said| (said.kind, said.at));
+        let (kind, given_at) = asserted.unwrap_or((ConsentKind::Oral, now));
         Ok(Consent {
             revoked_at: Some(now),
-            // Taken back what was only asserted for the campaign: the lead has its own word now.
             ..lead.consent.unwrap_or(Consent {
-                kind: ConsentKind::Written,
-                given_at: now,
+                kind,
+                given_at,
                 expires_at: None,
                 revoked_at: None,
             })
@@ -97,14 +112,14 @@ async fn change(
     id: &str,
     what: &str,
     why: String,
-    consent: impl Fn(&Lead) -> Result<Consent, Problem>,
+    consent: impl Fn(&Lead, &Campaign) -> Result<Consent, Problem>,
 ) -> Result<Answer, Problem> {
     let app = caller.app;
     for _ in 0..ROUNDS_MAX {
         let before = caller.lead(id).await?;
         let campaign = caller.campaign(before.campaign.as_str()).await?;
         let with = Lead {
-            consent: Some(consent(&before)?),
+            consent: Some(consent(&before, &campaign)?),
             ..before.clone()
         };
         let activity = Activity::now(app, &caller.actor, what, Some(why.clone())).about(&before.id);
@@ -117,7 +132,7 @@ async fn change(
                     "lead_id": after.id,
                     "status": after.state,
                     "consent": shown(after.consent.as_ref()),
-                    "next_redial_iso": after.next_at.map(|at| at.to_rfc3339()),
+                    "next_redial_iso": after.next_at.map(iso),
                     "reason": after.reason,
                 }),
             ));
@@ -128,11 +143,11 @@ async fn change(
 
 /// A lead's consent as the API shows it.
 pub(crate) fn shown(consent: Option<&Consent>) -> Value {
-    let text = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339());
+    let text = |at: Option<DateTime<Utc>>| at.map(iso);
     consent.map_or(Value::Null, |consent| {
         json!({
             "kind": consent.kind,
-            "given_at": consent.given_at.to_rfc3339(),
+            "given_at": iso(consent.given_at),
             "expires_at": text(consent.expires_at),
             "revoked_at": text(consent.revoked_at),
         })

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub(crate) struct LinesLeft {
     taken: usize,
     free: usize,
+    /// Taken and free, whether or not a call may begin in this minute.
+    lines: usize,
     /// The lead itself holds one.
     pub(crate) is_claimed: bool,
     shared: bool,
@@ -33,14 +35,15 @@ impl LinesLeft {
             Known::Share(share) => Some(share),
             Known::NoLimits | Known::NotYet => None,
         };
-        let taken = slots.iter().map(|slot| slot.tokens.len()).sum();
-        let free = slots.iter().map(|slot| slot.source(share, true).free as usize).sum();
+        let taken: usize = slots.iter().map(|slot| slot.tokens.len()).sum();
+        let free: usize = slots.iter().map(|slot| slot.source(share, true).free as usize).sum();
         // A minute without a moment left starts no call, whatever lines are free.
         let out_of_moments = share
             .and_then(|share| Some((share.moments()?, slots.first()?.moments_gone(share.minute))))
             .is_some_and(|(moments, gone)| moments.len() <= gone as usize);
         Ok(Self {
             taken,
+            lines: taken + free,
             free: if out_of_moments { 0 } else { free },
             is_claimed: lead.is_some_and(|lead| slots.iter().any(|slot| slot.tokens.contains_key(&lead.phone))),
             shared: share.is_some(),
@@ -66,7 +69,14 @@ impl LinesLeft {
             "gate": "lines",
             "passes": self.is_claimed || !self.is_full(),
             "value": format!("{} lines taken, {} free", self.taken, self.free),
-            "limit": format!("a free line, of {} in all", campaign.max_concurrent_calls),
+            "limit": if self.shared {
+                format!(
+                    "a free line and a moment in this minute; the account leaves {} of the campaign's {} lines to this part of its queue",
+                    self.lines, campaign.max_concurrent_calls
+                )
+            } else {
+                format!("a free line, of {} in all", campaign.max_concurrent_calls)
+            },
             "source": source,
             "until": null,
         })

@@ -9,7 +9,7 @@ use redial_aws::keys;
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::{Key, text};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, CampaignId, Lead, LeadState, Phone, Profile};
+use redial_domain::{Campaign, CampaignId, Lead, LeadState, Phone, Profile, iso};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let next_cursor = next.and_then(|place| cursor::write(&place));
     Ok(Answer::json(
         200,
-        &json!({"success": true, "timestamp": now.to_rfc3339(), "count": records.len(), "records": records, "next_cursor": next_cursor}),
+        &json!({"success": true, "timestamp": iso(now), "count": records.len(), "records": records, "next_cursor": next_cursor}),
     ))
 }
 
@@ -202,7 +202,7 @@ pub(crate) fn record(
     now: DateTime<Utc>,
 ) -> Value {
     let ms = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
-    let iso = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let utc = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
     json!({
         "lead_id": lead.id,
         "crm_id": profile.crm_id,
@@ -221,16 +221,16 @@ pub(crate) fn record(
         "last_outcome": lead.outcomes.last(),
         "last_call_id": lead.last_call_id,
         "last_call_timestamp": ms(lead.last_call_at),
-        "last_call_iso": iso(lead.last_call_at),
+        "last_call_iso": utc(lead.last_call_at),
         "next_redial_timestamp": ms(lead.next_at),
-        "next_redial_iso": iso(lead.next_at),
+        "next_redial_iso": utc(lead.next_at),
         "scheduled_callback_time": ms(lead.callback_at),
-        "scheduled_callback_iso": iso(lead.callback_at),
+        "scheduled_callback_iso": utc(lead.callback_at),
         "minutes_until_next_redial": lead.next_at.map(|next| ((next - now).num_seconds().max(0) + 59) / 60),
         "is_ready": ready,
         "created_at": lead.created_at.timestamp_millis(),
-        "created_at_iso": iso(Some(lead.created_at)),
+        "created_at_iso": utc(Some(lead.created_at)),
         "updated_at": lead.updated_at.timestamp_millis(),
-        "updated_at_iso": iso(Some(lead.updated_at)),
+        "updated_at_iso": utc(Some(lead.updated_at)),
     })
 }

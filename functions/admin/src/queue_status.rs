@@ -13,7 +13,7 @@ use redial_aws::keys;
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::{Change, Key, TableError, read, text};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Campaign, CampaignStatus, Lane, LeadState, Owner, Phone, Settings};
+use redial_domain::{Campaign, CampaignStatus, Lane, LeadState, Owner, Phone, Settings, iso};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -197,10 +197,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
         as_of = as_of.min(DateTime::from_timestamp(counts.as_of, 0).unwrap_or(now));
         openings.insert(
             campaign.id.to_string(),
-            campaign
-                .window
-                .next_open(now, Campaign::CLOSING_MARGIN)
-                .map(|at| at.to_rfc3339()),
+            campaign.window.next_open(now, Campaign::CLOSING_MARGIN).map(iso),
         );
     }
     let at = |state: LeadState| total.states.get(state.as_str()).copied().unwrap_or_default();
@@ -212,7 +209,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     }
     stats.insert("ready_to_dial".into(), total.ready.into());
     stats.insert("current_month".into(), now.format("%Y-%m").to_string().into());
-    stats.insert("as_of".into(), as_of.to_rfc3339().into());
+    stats.insert("as_of".into(), iso(as_of).into());
     let default = campaigns.iter().find(|campaign| campaign.id.as_str() == "default");
     let interval = match default {
         Some(campaign) => redial_interval(app, campaign).await?,
@@ -222,7 +219,7 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
         200,
         &json!({
             "success": true,
-            "timestamp": now.to_rfc3339(),
+            "timestamp": iso(now),
             "status": {
                 "running": settings.running,
                 "enabled": settings.enabled,
@@ -244,9 +241,9 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
 fn shown(account: &Account, now: DateTime<Utc>) -> Value {
     let closed_until = account.closed_until.filter(|until| *until > now);
     json!({
-        "closed_until": closed_until.map(|at| at.to_rfc3339()),
+        "closed_until": closed_until.map(iso),
         "closed_why": closed_until.and(account.closed_why.as_ref()),
-        "silent_since": account.silent_since.map(|at| at.to_rfc3339()),
+        "silent_since": account.silent_since.map(iso),
         "silent_why": account.silent_why,
     })
 }

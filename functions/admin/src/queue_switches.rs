@@ -9,7 +9,7 @@ use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::leads::Activity;
 use redial_aws::messages::TickMessage;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{AttemptId, Settings};
+use redial_domain::{AttemptId, Settings, iso};
 use serde_json::json;
 
 use crate::cursor;
@@ -47,7 +47,7 @@ pub(crate) async fn throw(caller: &Caller<'_>, switch: Switch, on: bool) -> Resu
         200,
         &json!({
             "success": true,
-            "timestamp": app.clock.now().to_rfc3339(),
+            "timestamp": iso(app.clock.now()),
             "status": {"enabled": settings.enabled, "running": settings.running},
             // Attempts of which nobody can say yet whether they were placed.
             "remaining": remaining,
@@ -118,7 +118,7 @@ pub(crate) async fn activities(caller: &Caller<'_>, of: &str) -> Result<Answer, 
         .and_then(|last| cursor::write(&last.id));
     let shown: Vec<_> = found
         .iter()
-        .map(|done| json!({"id": done.id, "at": done.at.to_rfc3339(), "actor": done.actor, "what": done.what, "why": done.why}))
+        .map(|done| json!({"id": done.id, "at": iso(done.at), "actor": done.actor, "what": done.what, "why": done.why}))
         .collect();
     Ok(Answer::json(
         200,
@@ -141,6 +141,6 @@ pub(crate) async fn process(caller: &Caller<'_>) -> Result<Answer, Problem> {
     })?;
     Ok(Answer::json(
         202,
-        &json!({"success": true, "timestamp": now.to_rfc3339(), "asked": asks.len()}),
+        &json!({"success": true, "timestamp": iso(now), "asked": asks.len()}),
     ))
 }

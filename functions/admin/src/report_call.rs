@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use redial_aws::leads::Activity;
 use redial_aws::reported_calls::{Recorded, ReportedCall};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{CallId, Phone, Region, Subject};
+use redial_domain::{CallId, Phone, Region, Subject, iso};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,7 +56,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .subject
         .as_ref()
         .map_or_else(String::new, |subject| format!(" about {subject}"));
-    let why = format!("placed by {} at {}{about}", call.source, call.started_at.to_rfc3339());
+    let why = format!("placed by {} at {}{about}", call.source, iso(call.started_at));
     let activity = Activity::now(app, &caller.actor, "call_reported", Some(why));
     let recorded = app
         .table
@@ -75,12 +75,12 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "created": recorded != Recorded::Known,
             "counted_now": recorded == Recorded::Counted,
             "reason": reason,
-            "started_at": call.started_at.to_rfc3339(),
+            "started_at": iso(call.started_at),
         }),
     ))
 }
 
-/// Names of systems and calls are keys, and neither may be a phone number: keys reach logs.
+/// Names of systems and calls are parts of a key under the phone, which reaches neither logs nor URLs.
 fn id(name: &'static str, given: &str) -> Result<CallId, Problem> {
     CallId::parse(given).map_err(|_| bad(name, "use 1 to 64 of the characters a-z A-Z 0-9 . _ : -"))
 }

@@ -3,7 +3,7 @@
 use redial_aws::App;
 use redial_aws::table::TableError;
 use redial_aws::web::{Problem, Request};
-use redial_domain::{Actor, Campaign, CampaignId, Lead, Permission};
+use redial_domain::{Actor, Campaign, CampaignId, Lead, Permission, without_numbers};
 use serde::de::DeserializeOwned;
 
 /// A CRM's id has at most 500 characters of up to 4 bytes. DynamoDB takes 2,048 bytes as the key of an index, and what is
@@ -123,7 +123,7 @@ impl Caller<'_> {
     /// A campaign as it is now.
     pub(crate) async fn campaign(&self, id: &str) -> Result<Campaign, Problem> {
         let unknown = || {
-            let id: String = id.chars().take(64).collect();
+            let id = without_numbers(&id.chars().take(64).collect::<String>());
             Problem::new(
                 404,
                 "unknown_campaign",
@@ -141,25 +141,6 @@ impl Caller<'_> {
     }
 }
 
-/// So many digits in a row may be a phone number, which no error repeats.
-const DIGITS_MAX: usize = 6;
-
-/// A message with every long number left out.
-fn without_numbers(message: &str) -> String {
-    let mut kept = String::with_capacity(message.len());
-    let mut rest = message;
-    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
-        let (before, from) = rest.split_at(at);
-        let end = from.find(|c: char| !c.is_ascii_digit()).unwrap_or(from.len());
-        let (digits, after) = from.split_at(end);
-        kept.push_str(before);
-        kept.push_str(if digits.len() > DIGITS_MAX { "…" } else { digits });
-        rest = after;
-    }
-    kept.push_str(rest);
-    kept
-}
-
 /// A field that cannot be taken, and why.
 pub(crate) fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(
@@ -171,7 +152,7 @@ pub(crate) fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
 }
 
 pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {
-    let path: String = path.join("/").chars().take(120).collect();
+    let path = without_numbers(&path.join("/").chars().take(120).collect::<String>());
     Problem::new(
         404,
         "not_found",

@@ -6,7 +6,7 @@
 use redial_aws::leads::Activity;
 use redial_aws::rule_store::{Draft, Files, PACKED_BYTES_MAX, pack_files};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::RuleSetName;
+use redial_domain::{RuleSetName, iso};
 use redial_rules::RuleSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -78,9 +78,9 @@ pub(crate) fn no_draft(set: &RuleSetName) -> Problem {
 
 pub(crate) fn shown(draft: &Draft) -> Value {
     json!({
-        "revision": draft.revision, "based_on": draft.based_on, "by": draft.by, "at": draft.at.to_rfc3339(),
+        "revision": draft.revision, "based_on": draft.based_on, "by": draft.by, "at": iso(draft.at),
         "proposal": draft.proposal.as_ref().map(|proposal| json!({
-            "revision": proposal.revision, "by": proposal.by, "at": proposal.at.to_rfc3339(), "note": proposal.note,
+            "revision": proposal.revision, "by": proposal.by, "at": iso(proposal.at), "note": proposal.note,
             "share": proposal.share, "waiting": proposal.waiting,
         })),
     })

@@ -10,7 +10,7 @@ use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::rule_store::{Active, Draft, Proposal, Publication, Rollout, Version, Waiting};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::RuleSetName;
+use redial_domain::{RuleSetName, iso};
 use redial_rules::{CASES_FILE, RuleSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -301,10 +301,10 @@ pub(crate) fn shown(set: &RuleSetName, active: &Active) -> Value {
         "version": active.version,
         "previous": active.previous,
         "rollout": active.rollout.as_ref().map(|rollout| json!({
-            "version": rollout.version, "share": rollout.share, "since": rollout.since.to_rfc3339(),
+            "version": rollout.version, "share": rollout.share, "since": iso(rollout.since),
         })),
         "by": active.by,
-        "at": active.at.to_rfc3339(),
+        "at": iso(active.at),
         "note": active.note,
         "live_within_s": LIVE_WITHIN_S,
     })

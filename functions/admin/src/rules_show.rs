@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use redial_aws::rule_store::{Files, Version, activities_of};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::RuleSetName;
+use redial_domain::{RuleSetName, iso};
 use redial_rules::RuleSet;
 use serde_json::{Value, json};
 use similar::TextDiff;
@@ -113,10 +113,10 @@ async fn summary(caller: &Caller<'_>, set: &RuleSetName) -> Result<Value, Proble
         "problem": problem,
         "previous": active.as_ref().and_then(|active| active.previous),
         "rollout": active.as_ref().and_then(|active| active.rollout.as_ref()).map(|rollout| json!({
-            "version": rollout.version, "share": rollout.share, "since": rollout.since.to_rfc3339(),
+            "version": rollout.version, "share": rollout.share, "since": iso(rollout.since),
         })),
         "by": active.as_ref().map(|active| active.by.clone()),
-        "at": active.as_ref().map(|active| active.at.to_rfc3339()),
+        "at": active.as_ref().map(|active| iso(active.at)),
         "note": active.as_ref().map(|active| active.note.clone()),
         "draft": draft.as_ref().map(crate::rules_draft::shown),
     }))
@@ -125,7 +125,7 @@ async fn summary(caller: &Caller<'_>, set: &RuleSetName) -> Result<Value, Proble
 fn version(version: &Version) -> Value {
     json!({
         "version": version.version, "hash": version.hash, "based_on": version.based_on, "by": version.by,
-        "approved_by": version.approved_by, "at": version.at.to_rfc3339(), "note": version.note,
+        "approved_by": version.approved_by, "at": iso(version.at), "note": version.note,
     })
 }
 
@@ -206,7 +206,7 @@ pub(crate) async fn trial(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
         200,
         &json!({
             "success": true, "set": set, "version": active.version,
-            "rollout": {"version": rollout.version, "share": rollout.share, "since": rollout.since.to_rfc3339()},
+            "rollout": {"version": rollout.version, "share": rollout.share, "since": iso(rollout.since)},
             "verdict": figures.verdict(),
             "figures": figures,
         }),

@@ -4,7 +4,7 @@ use redial_aws::campaigns::GateReading;
 use redial_aws::leads::Activity;
 use redial_aws::table::{Item, read, text};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Attempt, Gate, GateInput, Switches, gate};
+use redial_domain::{Attempt, Gate, GateInput, Switches, gate, iso};
 use serde_json::{Value, json};
 
 use crate::cursor;
@@ -60,7 +60,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     };
     let may_be_called = match gate(&input) {
         Gate::Open => json!({"now": true}),
-        Gate::Wait { reason, until } => json!({"now": false, "reason": reason, "until": until.to_rfc3339()}),
+        Gate::Wait { reason, until } => json!({"now": false, "reason": reason, "until": iso(until)}),
         Gate::Closed { reason } => json!({"now": false, "reason": reason, "until": null}),
     };
     let state = claimed.state(&lead.phone, lead.state, lead.next_at.unwrap_or(now), now);
@@ -72,7 +72,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     shown["timezone"] = json!(lead.zone.map(|zone| zone.name()));
     shown["source"] = json!(profile.source);
     shown["custom"] = json!(profile.custom);
-    shown["last_contact_at"] = json!(talk.as_ref().map(|talk| talk.at.to_rfc3339()));
+    shown["last_contact_at"] = json!(talk.as_ref().map(|talk| iso(talk.at)));
     shown["summary"] = json!(talk.as_ref().and_then(|talk| talk.summary.clone()));
     shown["summary_from"] = json!(talk.as_ref().and_then(|talk| talk.summary_from));
     Ok(Answer::json(
@@ -81,7 +81,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             "success": true,
             "lead": shown,
             "may_be_called": may_be_called,
-            "do_not_call": ledger.dnc_at.map(|since| json!({"since": since.to_rfc3339(), "proof": ledger.dnc_ref})),
+            "do_not_call": ledger.dnc_at.map(|since| json!({"since": iso(since), "proof": ledger.dnc_ref})),
             "calls_to_phone_today": ledger.calls_on(campaign.window.date_of(now), &campaign.window),
             "attempts": attempts.iter().filter_map(attempt).collect::<Vec<_>>(),
             "next_attempts_cursor": next_cursor(&attempts, "ATTEMPT#", limit),
@@ -110,8 +110,8 @@ fn attempt(item: &Item) -> Option<Value> {
         "call_id": attempt.call_id,
         "direction": attempt.direction,
         "ended_by": attempt.end,
-        "started_at": attempt.started_at.to_rfc3339(),
-        "ended_at": attempt.ended_at.to_rfc3339(),
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
         "outcome": attempt.outcome,
         "disposition": attempt.disposition,
         "disposition_word": attempt.word,
@@ -128,6 +128,6 @@ fn attempt(item: &Item) -> Option<Value> {
 fn activity(item: &Item) -> Option<Value> {
     let activity: Activity = read(item.clone()).ok()?;
     Some(
-        json!({"id": activity.id, "at": activity.at.to_rfc3339(), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why}),
+        json!({"id": activity.id, "at": iso(activity.at), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why}),
     )
 }

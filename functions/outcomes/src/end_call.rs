@@ -23,7 +23,7 @@ impl Applier {
             return Ok(());
         }
         let statement = Statement::of_call(event, event.ours.attempt.as_ref(), self.app.clock.now());
-        let marked = mark_seen(&self.app, phone, &statement, Some(ledger)).await?;
+        let marked = mark_seen(&self.app, phone, &statement, ledger).await?;
         self.app.metrics.count("outcome.explicit_stop");
         if let Some(inflight) = &marked.ledger.inflight
             && inflight.call_id.is_some()

@@ -6,7 +6,7 @@ use redial_aws::App;
 use redial_aws::leads::Activity;
 use redial_aws::reported_calls::{Recorded, ReportedCall};
 use redial_aws::table::TableError;
-use redial_domain::{Actor, CallEvent, CallId, Direction};
+use redial_domain::{Actor, CallEvent, CallId, Direction, iso};
 
 /// A start of ours this close is most likely the very call, reported without our id: ours are two minutes apart.
 const SAME_CALL: TimeDelta = TimeDelta::seconds(60);
@@ -42,11 +42,7 @@ pub(crate) async fn count_foreign(app: &App, event: &CallEvent) -> Result<(), Ta
         started_at: began,
         subject: None,
     };
-    let why = format!(
-        "placed by somebody else through {} at {}",
-        event.provider,
-        began.to_rfc3339()
-    );
+    let why = format!("placed by somebody else through {} at {}", event.provider, iso(began));
     let activity = Activity::now(app, &Actor::system(), "call_reported", Some(why));
     if app.table.report_call(phone, &call, &activity).await? == Recorded::Counted {
         app.metrics.count("outcome.foreign_call");

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use redial_aws::App;
 use redial_aws::answered::CountedDay;
 use redial_aws::campaigns::CAMPAIGNS_MAX;
+use redial_aws::jobs::{Job, JobKind, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_domain::{
@@ -75,9 +76,23 @@ async fn change(app: &App, seen: &Campaign, brake: Option<Brake>, what: &str, sh
         ..seen.clone()
     };
     let activity = Activity::now(app, &Actor::system(), what, Some(share.to_owned()));
-    app.table
-        .change_campaign(&campaign, seen.version, &activity, Vec::new())
-        .await
+    // Whoever came while it was on looks again at once.
+    let job = brake.is_none().then(|| {
+        let kind = JobKind::LookAgain {
+            campaign: Some(seen.id.clone()),
+            dry_run: false,
+        };
+        Job::new(app, &Actor::system(), kind)
+    });
+    let also = job.iter().map(Job::put).collect();
+    let changed = app
+        .table
+        .change_campaign(&campaign, seen.version, &activity, also)
+        .await?;
+    if let Some(job) = job.filter(|_| changed) {
+        send(app, &job.id).await;
+    }
+    Ok(changed)
 }
 
 /// The calls of the last 30 days, after counting those days that have to be.

@@ -7,7 +7,7 @@
 use redial_aws::App;
 use redial_aws::messages::{CallMessage, Report};
 use redial_aws::web::{Answer, Problem, Request};
-use redial_domain::{CampaignId, Permission, Region, SCHEMA_VERSION};
+use redial_domain::{CampaignId, Permission, Region, SCHEMA_VERSION, without_numbers};
 use redial_telephony::{bland, convoso};
 use serde_json::json;
 
@@ -201,7 +201,7 @@ impl Receiver {
             return Err(Problem::new(
                 404,
                 "unknown_campaign",
-                format!("failed to find the campaign `{campaign}`"),
+                format!("failed to find the campaign `{}`", without_numbers(campaign.as_str())),
                 "name a campaign as in GET /campaigns",
             ));
         };

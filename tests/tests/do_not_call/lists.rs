@@ -104,7 +104,7 @@ async fn six_thousand_numbers_in_every_format_are_imported_listed_and_imported_a
         path = format!("/api/do-not-call?limit=1000&cursor={cursor}");
     }
     assert_eq!(seen.len(), 5_995);
-    assert_eq!(app.get("/api/do-not-call?from=2026-11-24").await["count"], 0);
+    assert_eq!(app.get("/api/do-not-call?from=2026-11-24").await["count_on_page"], 0);
     assert_eq!(app.get("/api/do-not-call?from=yesterday").await.status, 422);
     let refused = app
         .post("/api/do-not-call/import", json!({"numbers": vec!["1"; 5_001]}))

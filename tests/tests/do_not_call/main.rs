@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
 
 mod forget;
+mod kills;
 mod lists;
 
 use std::collections::BTreeSet;
@@ -156,6 +157,43 @@ async fn a_call_that_is_under_way_is_ended_and_is_the_last_one() {
     app.advance(TimeDelta::hours(2)).await;
     assert_eq!(app.calls().await.len(), 1);
     assert_eq!(check(&app, PHONE).await["in_flight"], json!(null));
+}
+
+#[tokio::test]
+async fn whoever_adds_a_marked_lead_again_is_told_of_the_mark_whatever_its_line_does() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead(PHONE).await;
+    app.settle().await;
+    assert_eq!(app.calls().await.len(), 1);
+    let marked = mark(&app, PHONE).await;
+    assert!(marked["call_ending"].is_string(), "its line is taken: {marked:?}");
+    // Bare, and with what makes the lead be looked at again.
+    for body in [
+        json!({"phone": PHONE}),
+        json!({"phone": PHONE, "postal_code": "10001", "city": "New York"}),
+    ] {
+        let again = app.post("/api/leads", body).await;
+        assert_eq!((again.status, &again["lead_id"]), (200, &json!(lead)), "{again:?}");
+        assert_eq!(
+            (
+                &again["status"],
+                &again["reason"],
+                &again["next_redial_iso"],
+                &again["called_now"]
+            ),
+            (&json!("completed"), &json!("do_not_call"), &json!(null), &json!(false)),
+            "{again:?}"
+        );
+    }
+    // A person who took the lead out keeps the last word on where it stands.
+    let path = format!("/api/admin/redial-queue/lead/{lead}");
+    assert_eq!(app.send("DELETE", &path, None).await.status, 200);
+    let again = app.post("/api/leads", json!({"phone": PHONE})).await;
+    assert_eq!(
+        (&again["status"], &again["reason"]),
+        (&json!("removed"), &json!("do_not_call")),
+        "{again:?}"
+    );
 }
 
 #[tokio::test]

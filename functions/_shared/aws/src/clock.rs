@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use redial_domain::{AttemptId, LeadId, Nonce};
@@ -50,9 +50,9 @@ impl Clock {
         }
     }
 
-    /// The time.
+    /// The time, in milliseconds: what the table keeps, so that nothing changes by being kept.
     pub fn now(&self) -> DateTime<Utc> {
-        (self.tell)()
+        (self.tell)().trunc_subsecs(3)
     }
 
     /// The table said what time it is.

@@ -4,24 +4,19 @@
 //! proof, which a repetition finds there. INVARIANT: no mark without a proof, no proof without a mark; the condition on
 //! `seq` makes the picture that was read the one that is marked, so what is in flight at that moment is known.
 //!
-//! A marked ledger stands in the `day` index under `#dnc#<shard>`, by the time of its mark. So a list reads marks and
-//! nothing else, one entry for each phone, and a shard holds a sixteenth of them whatever the numbers are.
+//! Many of them at once, and the list of all, are in [`crate::do_not_call_many`].
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::future::try_join_all;
 use redial_domain::law::Law;
 use redial_domain::{Ledger, Phone, Proof, Statement};
 use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::keys;
-use crate::layout::DAY_INDEX;
-use crate::leads::{Activity, activity_change, phone_of};
-use crate::ledgers::ledger_of;
-use crate::table::{Change, Item, Key, Query, Table, TableError, read, text, write};
+use crate::leads::{Activity, activity_change};
+use crate::table::{Change, Key, Query, Table, TableError, read, write};
 
 /// Rounds against others who write the same phone, and against a table that is throttled: two seconds at most.
 const ROUNDS_MAX: u32 = 6;
@@ -29,8 +24,6 @@ const ROUNDS_MAX: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(60);
 /// Records of one phone that are shown: a person is asked a few times in a life.
 pub const PROOFS_SHOWN_MAX: usize = 200;
-/// A page of an index may be empty and yet have a next one; more than a few of them in a row is a fault.
-const EMPTY_PAGES_MAX: usize = 10;
 /// How the record that is left of a forgotten person begins.
 const TOMBSTONE: &str = "forgotten";
 /// Starts count for so long; a forgotten person's are gone, so after a removal nobody calls before they would not count.
@@ -58,24 +51,9 @@ impl Marked {
     }
 }
 
-/// A mark in a list.
-#[derive(Debug, Clone)]
-pub struct ListedMark {
-    /// Its place in the list. Holds no number.
-    pub place: String,
-    /// Whose it is.
-    pub phone: Phone,
-    /// Since when.
-    pub since: DateTime<Utc>,
-    /// Since when the person is forgotten.
-    pub forgotten_at: Option<DateTime<Utc>>,
-    /// What it rests on; none for marks of builds that kept no proof.
-    pub proof: Option<Proof>,
-}
-
 /// The name of a record: the same statement has the same name, until an owner took the mark away. The phone is no part
 /// of it: names stand in answers and logs, and ten digits are soon tried out.
-fn record_id(statement: &Statement, removed: u32) -> String {
+pub(crate) fn record_id(statement: &Statement, removed: u32) -> String {
     let mut hash = Sha256::new();
     hash.update(statement.sameness());
     hash.update(format!("\u{1f}{removed}"));
@@ -121,21 +99,29 @@ pub(crate) fn proof_change(phone: &Phone, proof: &Proof) -> Result<Change, Table
 /// When the table cannot be reached, or others keep writing the phone. Then nobody knows whether it is marked, and the
 /// caller must try again.
 pub async fn mark(app: &App, phone: &Phone, statement: &Statement) -> Result<Marked, TableError> {
-    mark_seen(app, phone, statement, None).await
+    mark_in_rounds(app, phone, statement, None, false).await
 }
 
 /// As [`mark`], for a ledger that was just read.
 ///
 /// # Errors
 /// As [`mark`].
-pub async fn mark_seen(
+pub async fn mark_seen(app: &App, phone: &Phone, statement: &Statement, seen: Ledger) -> Result<Marked, TableError> {
+    mark_in_rounds(app, phone, statement, Some(seen), false).await
+}
+
+/// As [`mark`]; `tried` when the same was tried before and nobody knows whether it was done.
+///
+/// # Errors
+/// As [`mark`].
+pub(crate) async fn mark_in_rounds(
     app: &App,
     phone: &Phone,
     statement: &Statement,
     mut seen: Option<Ledger>,
+    mut tried: bool,
 ) -> Result<Marked, TableError> {
     let table = &app.table;
-    let mut tried = false;
     let mut last = TableError::Unavailable("others kept writing the phone".to_owned());
     for n in 0..ROUNDS_MAX {
         if n > 0 {
@@ -153,22 +139,8 @@ pub async fn mark_seen(
             let first = tried && ledger.dnc_ref.as_ref() == Some(&proof.id);
             return Ok(counted(app, since, proof, first, tried, ledger));
         }
-        let unique = app.ids.record(proof.at);
-        let change = Change::update(keys::ledger(phone), "SET #sv = :sv, #seq = :next")
-            .value(":sv", redial_domain::SCHEMA_VERSION)
-            .value(":next", ledger.seq + 1);
-        let change = if ledger.seq == 0 {
-            change.when("attribute_not_exists(#pk)")
-        } else {
-            change.value(":seen", ledger.seq).when("#seq = :seen")
-        };
-        let change = marking(change, phone, &proof, &unique);
-        match table.transact(vec![change, proof_change(phone, &proof)?]).await {
-            Ok(()) => {
-                let since = ledger.dnc_at.unwrap_or(proof.at);
-                let first = ledger.dnc_at.is_none();
-                return Ok(counted(app, since, proof, first, true, ledger));
-            }
+        match table.transact(mark_changes(app, phone, &proof, &ledger)?.into()).await {
+            Ok(()) => return Ok(done(app, proof, ledger)),
             Err(error) if error.condition_at(0) || error.is_conflict() => {}
             Err(error @ (TableError::Throttled | TableError::Unavailable(_))) => {
                 // It may be done: the next look tells.
@@ -179,6 +151,26 @@ pub async fn mark_seen(
         }
     }
     Err(last)
+}
+
+/// A mark with its proof, on condition that the ledger is as it was read. INVARIANT: both are in one transaction.
+pub(crate) fn mark_changes(app: &App, phone: &Phone, proof: &Proof, seen: &Ledger) -> Result<[Change; 2], TableError> {
+    let change = Change::update(keys::ledger(phone), "SET #sv = :sv, #seq = :next")
+        .value(":sv", redial_domain::SCHEMA_VERSION)
+        .value(":next", seen.seq + 1);
+    let change = if seen.seq == 0 {
+        change.when("attribute_not_exists(#pk)")
+    } else {
+        change.value(":seen", seen.seq).when("#seq = :seen")
+    };
+    let change = marking(change, phone, proof, &app.ids.record(proof.at));
+    Ok([change, proof_change(phone, proof)?])
+}
+
+/// What became of a phone that was just marked.
+pub(crate) fn done(app: &App, proof: Proof, ledger: Ledger) -> Marked {
+    let first = ledger.dnc_at.is_none();
+    counted(app, ledger.dnc_at.unwrap_or(proof.at), proof, first, true, ledger)
 }
 
 fn counted(app: &App, since: DateTime<Utc>, proof: Proof, first: bool, added: bool, ledger: Ledger) -> Marked {
@@ -205,43 +197,6 @@ fn counted(app: &App, since: DateTime<Utc>, proof: Proof, first: bool, added: bo
 }
 
 impl Table {
-    /// The ledgers of phones, and which of them have a record of this statement already. In the order of `phones`.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn marks_of(&self, phones: &[Phone], statement: &Statement) -> Result<Vec<(Ledger, bool)>, TableError> {
-        let wanted: Vec<Key> = phones.iter().map(keys::ledger).collect();
-        let mut ledgers: HashMap<Key, Ledger> = HashMap::with_capacity(phones.len());
-        for item in self.batch_get(&wanted, true).await? {
-            if let Some(key) = Key::of(&item) {
-                ledgers.insert(key, read(item)?);
-            }
-        }
-        let ledgers: Vec<Ledger> = wanted
-            .iter()
-            .map(|key| ledgers.remove(key).unwrap_or_default())
-            .collect();
-        let record = |phone, ledger: &Ledger| keys::proof(phone, &record_id(statement, ledger.dnc_removed));
-        let records: Vec<Key> = phones
-            .iter()
-            .zip(&ledgers)
-            .filter(|(_, ledger)| ledger.is_do_not_call())
-            .map(|(phone, ledger)| record(phone, ledger))
-            .collect();
-        let kept: Vec<Key> = self
-            .batch_get(&records, true)
-            .await?
-            .iter()
-            .filter_map(Key::of)
-            .collect();
-        let kept: std::collections::HashSet<Key> = kept.into_iter().collect();
-        let both = phones.iter().zip(ledgers).map(|(phone, ledger)| {
-            let known = ledger.is_do_not_call() && kept.contains(&record(phone, &ledger));
-            (ledger, known)
-        });
-        Ok(both.collect())
-    }
-
     /// The history of a phone's mark, oldest first.
     ///
     /// # Errors
@@ -351,95 +306,6 @@ impl Table {
             Err(error) if error.condition_at(0) || error.is_conflict() => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Marks by their time, from a place or a time on, and where the next page begins. A page may hold fewer than
-    /// `limit` and yet have a next one. The newest seconds may be missing: an index is late.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub async fn list_marks(&self, from: &str, limit: usize) -> Result<(Vec<ListedMark>, Option<String>), TableError> {
-        let each = i32::try_from(limit / keys::MARK_SHARDS as usize)
-            .unwrap_or(i32::MAX)
-            .max(1);
-        let shards = (0..keys::MARK_SHARDS).map(|shard| self.marks_of_shard(shard, from, each));
-        let shards = try_join_all(shards).await?;
-        // What is behind the end of a shard that has more may not be all: it waits for the next page.
-        let ends = shards.iter().filter(|(_, more)| *more);
-        let horizon: Option<String> = ends.filter_map(|(places, _)| Some(places.last()?.0.clone())).min();
-        let mut places: Vec<(String, Key)> = shards.into_iter().flat_map(|(places, _)| places).collect();
-        places.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let found = places.len();
-        places.retain(|(place, _)| horizon.as_ref().is_none_or(|horizon| place <= horizon));
-        places.truncate(limit);
-        let more = horizon.is_some() || places.len() < found;
-        let next = places.last().filter(|_| more).map(|(place, _)| place.clone());
-        Ok((self.listed(places).await?, next))
-    }
-
-    async fn marks_of_shard(
-        &self,
-        shard: u32,
-        from: &str,
-        limit: i32,
-    ) -> Result<(Vec<(String, Key)>, bool), TableError> {
-        let list = keys::marks(shard);
-        let query = Query::index(DAY_INDEX, &list, limit).range(
-            "#range BETWEEN :from AND :upto",
-            vec![(":from", format!("{from}\u{0}")), (":upto", "~".to_owned())],
-        );
-        let mut next = None;
-        for _ in 0..EMPTY_PAGES_MAX {
-            let page = self.query(&query, next).await?;
-            next = page.next;
-            let places: Vec<_> = page
-                .items
-                .iter()
-                .filter_map(|item| Some((text(item, DAY_INDEX.range?)?.to_owned(), Key::of(item)?)))
-                .collect();
-            if !places.is_empty() || next.is_none() {
-                return Ok((places, next.is_some()));
-            }
-        }
-        Err(TableError::Unavailable("empty pages of an index".to_owned()))
-    }
-
-    /// The marks as they are now; what was taken away since is left out.
-    async fn listed(&self, places: Vec<(String, Key)>) -> Result<Vec<ListedMark>, TableError> {
-        let by_key = |items: Vec<Item>| -> HashMap<Key, Item> {
-            items
-                .into_iter()
-                .filter_map(|item| Some((Key::of(&item)?, item)))
-                .collect()
-        };
-        let wanted: Vec<Key> = places.iter().map(|(_, key)| key.clone()).collect();
-        let mut ledgers = by_key(self.batch_get(&wanted, true).await?);
-        let mut marks = Vec::with_capacity(places.len());
-        for (place, key) in places {
-            let ledger = ledger_of(ledgers.remove(&key))?;
-            if let (Some(since), Some(phone)) = (ledger.dnc_at, phone_of(&key)) {
-                marks.push((place, phone, since, ledger));
-            }
-        }
-        let record = |phone: &Phone, ledger: &Ledger| Some(keys::proof(phone, ledger.dnc_ref.as_deref()?));
-        let wanted: Vec<Key> = marks
-            .iter()
-            .filter_map(|(_, phone, _, ledger)| record(phone, ledger))
-            .collect();
-        let mut proofs = by_key(self.batch_get(&wanted, true).await?);
-        marks
-            .into_iter()
-            .map(|(place, phone, since, ledger)| {
-                let proof = record(&phone, &ledger).and_then(|key| proofs.remove(&key));
-                Ok(ListedMark {
-                    place,
-                    phone,
-                    since,
-                    forgotten_at: ledger.forgotten_at,
-                    proof: proof.map(read).transpose()?,
-                })
-            })
-            .collect()
     }
 }
 

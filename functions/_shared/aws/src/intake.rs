@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use redial_domain::law::{Doubt, Places, Told, says_nothing};
 use redial_domain::{
-    Actor, Campaign, CampaignId, CampaignStatus, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState, Owner, Phone,
-    Profile, Switches, WaitReason, gate, look_again,
+    Actor, Campaign, CampaignId, CampaignStatus, ClosedReason, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState,
+    Owner, Phone, Profile, Switches, WaitReason, gate, look_again, without_numbers,
 };
 use redial_rules::RuleSet;
 
@@ -74,7 +74,7 @@ pub struct TakenIn {
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     /// No such campaign.
-    #[error("failed to add the lead: there is no campaign `{0}`")]
+    #[error("failed to add the lead: there is no campaign `{}`", without_numbers(.0.as_str()))]
     NoCampaign(CampaignId),
     /// The campaign takes no leads this way.
     #[error("failed to add the lead: campaign `{campaign}` {why}")]
@@ -237,14 +237,29 @@ async fn complete(
         app.table.put_profile(&known.phone, &known.campaign, &profile).await?;
     }
     app.metrics.count("lead.known_already");
-    Ok(TakenIn {
+    let stands = TakenIn {
         doubts: doubts(&known.phone, known.told_places()),
         lead: known.id.clone(),
         created: false,
         state: known.shown_state(app.clock.now()),
         next_at: known.next_at,
-        reason: known.reason,
+        reason: known.reason.clone(),
         claimed: false,
+    };
+    // A mark closes leads at their next look, and one whose line is taken later still. The answer is about now.
+    let Some(since) = app.table.ledger(&known.phone).await?.dnc_at else {
+        return Ok(stands);
+    };
+    let marked = ClosedReason::DoNotCall { since };
+    Ok(TakenIn {
+        state: if known.state == LeadState::Removed {
+            known.state
+        } else {
+            marked.state()
+        },
+        next_at: None,
+        reason: Some(marked.code().to_owned()),
+        ..stands
     })
 }
 

@@ -259,13 +259,24 @@ impl Table {
         let mut fence = Change::update(keys::ledger(&lead.phone), "ADD #seq :one SET #sv = :sv")
             .value(":one", 1)
             .value(":sv", redial_domain::SCHEMA_VERSION);
-        if lead.callback_at.is_some() && lead.open_promise().is_none() {
-            // Nobody is owed this callback any more: other campaigns need not leave room for it.
+        // Nobody is owed this callback any more: other campaigns need not leave room for it.
+        let is_owed_no_more = lead.callback_at.is_some() && lead.open_promise().is_none();
+        // Who takes consent back takes it from every campaign.
+        let revoked_at = lead.consent.and_then(|own| own.revoked_at);
+        if is_owed_no_more || revoked_at.is_some() {
             let ledger = self.ledger(&lead.phone).await?;
-            if let Some(promises) = ledger.promises_without(&lead.campaign) {
-                fence = with_promises(fence, &promises)
-                    .value(":seen_seq", ledger.seq)
-                    .when("#seq = :seen_seq");
+            let promises = ledger.promises_without(&lead.campaign).filter(|_| is_owed_no_more);
+            let revoked_at = revoked_at.filter(|at| ledger.consent_revoked_at.is_none_or(|known| known < *at));
+            if promises.is_some() || revoked_at.is_some() {
+                fence = fenced_by(fence, &ledger);
+            }
+            if let Some(promises) = promises {
+                fence = with_promises(fence, &promises);
+            }
+            if let Some(at) = revoked_at {
+                fence = fence
+                    .and("SET #consent_revoked_at = :revoked_at")
+                    .value(":revoked_at", at.timestamp());
             }
         }
         let changes = vec![
@@ -402,4 +413,13 @@ pub fn phone_and_campaign(key: &Key) -> Option<(Phone, CampaignId)> {
 /// The phone of a key under `PHONE#`.
 pub(crate) fn phone_of(key: &Key) -> Option<Phone> {
     Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok()
+}
+
+/// A change of the ledger that is only right if it is still as it was read.
+fn fenced_by(change: Change, seen: &Ledger) -> Change {
+    if seen.seq == 0 {
+        change.when("attribute_not_exists(#seq)")
+    } else {
+        change.value(":seen_seq", seen.seq).when("#seq = :seen_seq")
+    }
 }

@@ -16,6 +16,7 @@ mod change;
 pub mod claim;
 pub mod clock;
 pub mod do_not_call;
+pub mod do_not_call_many;
 pub mod evidence;
 pub mod intake;
 pub mod job_steps;

@@ -1,13 +1,13 @@
 //! What a person agreed to, who says so, and how old a look at the do-not-call registry is (H9).
 //!
-//! A lead's own record wins over what is asserted for its campaign: a person who took consent back is not covered by
-//! somebody's statement about a list.
+//! A lead's own record wins over what is asserted for its campaign. Who took consent back has done so for every campaign: the
+//! ledger keeps when, and neither an older record nor somebody's statement about a list covers them any more.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::law::{CallingHours, ConsentNeeded, Legal, Record};
-use crate::{Campaign, Lead};
+use crate::{Campaign, Lead, Ledger};
 
 /// Longest statement about the consent of a whole list, in characters.
 pub const STATEMENT_MAX: usize = 500;
@@ -100,14 +100,17 @@ pub(crate) struct RegistryUnchecked<'a> {
     pub days_max: u32,
 }
 
-fn covered(lead: &Lead, campaign: &Campaign, needed: ConsentNeeded, now: DateTime<Utc>) -> bool {
+fn covered(lead: &Lead, ledger: &Ledger, campaign: &Campaign, needed: ConsentNeeded, now: DateTime<Utc>) -> bool {
+    let revoked_at = ledger.consent_revoked_at;
     match (&lead.consent, &campaign.consent) {
         (Some(own), _) => {
             own.kind.is_enough(needed)
                 && own.given_at <= now
                 && own.revoked_at.is_none()
+                && revoked_at.is_none_or(|at| at < own.given_at)
                 && own.expires_at.is_none_or(|end| now < end)
         }
+        (None, Some(_)) if revoked_at.is_some() => false,
         (None, Some(said)) => said.kind.is_enough(needed) && said.expires_at.is_none_or(|end| now < end),
         (None, None) => false,
     }
@@ -117,6 +120,7 @@ fn covered(lead: &Lead, campaign: &Campaign, needed: ConsentNeeded, now: DateTim
 pub(crate) fn consent_missing<'a>(
     hours: &CallingHours<'a>,
     lead: &Lead,
+    ledger: &Ledger,
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Option<NoConsent<'a>> {
@@ -124,7 +128,7 @@ pub(crate) fn consent_missing<'a>(
     hours
         .in_force(now)
         .filter_map(asks)
-        .find(|(_, needed)| !covered(lead, campaign, *needed, now))
+        .find(|(_, needed)| !covered(lead, ledger, campaign, *needed, now))
         .map(|(record, needed)| NoConsent { record, needed })
 }
 
@@ -132,6 +136,7 @@ pub(crate) fn consent_missing<'a>(
 pub(crate) fn registry_unchecked<'a>(
     hours: &CallingHours<'a>,
     lead: &Lead,
+    ledger: &Ledger,
     campaign: &Campaign,
     now: DateTime<Utc>,
 ) -> Option<RegistryUnchecked<'a>> {
@@ -141,7 +146,7 @@ pub(crate) fn registry_unchecked<'a>(
         let fresh = checked_at.is_some_and(|at| at <= now && now - at <= TimeDelta::days(i64::from(days_max)));
         let exempt = record
             .scrub_unless
-            .is_some_and(|enough| covered(lead, campaign, enough, now));
+            .is_some_and(|enough| covered(lead, ledger, campaign, enough, now));
         (!fresh && !exempt).then_some(RegistryUnchecked { record, days_max })
     };
     hours.in_force(now).find_map(|legal| unchecked(legal.record))

@@ -3,11 +3,11 @@
 //!
 //! It goes through [`Check::ALL`], the gate's own checks in the gate's own order, so it cannot tell another story.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 
 use crate::gate::{Check, Look, Verdict};
-use crate::law::Legal;
+use crate::law::{Holidays, Legal};
 use crate::{Gate, GateInput, WaitReason};
 
 mod seen;
@@ -28,6 +28,7 @@ pub struct GateLine {
     /// Who says so: a statute, a setting, a person.
     pub source: String,
     /// When it may be over, where that is known.
+    #[serde(serialize_with = "crate::times::seconds_option")]
     pub until: Option<DateTime<Utc>>,
 }
 
@@ -58,6 +59,7 @@ pub struct Explanation {
     /// The first check that blocks.
     pub first_blocking: Option<&'static str>,
     /// The first instant at which a call is possible as far as is known now.
+    #[serde(serialize_with = "crate::times::seconds_option")]
     pub next_possible: Option<DateTime<Utc>>,
     /// Every check in its order.
     pub gates: Vec<GateLine>,
@@ -132,11 +134,18 @@ fn law_line(legal: &Legal<'_>, now: DateTime<Utc>) -> LawLine {
     let local = now.with_timezone(&legal.zone);
     let record = legal.record;
     let hours = record.hours_on(legal.holidays, local.date_naive());
+    let known_to = legal.holidays.and_then(Holidays::known_to);
     LawLine {
         jurisdiction: record.jurisdiction.to_string(),
         zone: legal.zone.name().to_owned(),
         local_time: local.format("%a %Y-%m-%d %H:%M").to_string(),
-        hours_today: hours.map_or_else(|| "not in force".to_owned(), |hours| hours.to_string()),
+        hours_today: match (hours, known_to) {
+            (None, _) => "not in force".to_owned(),
+            (Some(hours), Some(year)) if local.year() > year => {
+                format!("{hours}, as on a holiday: their dates are written down to {year}")
+            }
+            (Some(hours), _) => hours.to_string(),
+        },
         cap: record.cap.map(cap_words),
         sources: record.sources.clone(),
         verified: format!(

@@ -35,7 +35,8 @@ macro_rules! id {
                 if fits {
                     Ok(Self(given.to_owned()))
                 } else {
-                    let given = given.chars().take(ID_MAX).collect();
+                    let given: String = given.chars().take(ID_MAX).collect();
+                    let given = $crate::without_numbers(&given);
                     Err(IdError { what: $what, given, max: ID_MAX })
                 }
             }
@@ -145,6 +146,8 @@ mod tests {
             error,
             "failed to read lead id `a#b`: use 1 to 64 of the characters a-z A-Z 0-9 . _ : -"
         );
+        let error = CallId::parse("+1 (212) 555-0142").unwrap_err().to_string();
+        assert!(!error.contains("555"), "errors are written down: {error}");
         assert!(LeadId::parse("").is_err());
         assert!(LeadId::parse(&"x".repeat(65)).is_err());
         assert!(CallId::parse("0b9f3c1e-5d42-4c7a-9a10-000000000001").is_ok());

@@ -54,6 +54,13 @@ pub struct Ledger {
         skip_serializing_if = "Option::is_none"
     )]
     pub bad_at: Option<DateTime<Utc>>,
+    /// When the person last took consent back, in whatever campaign. Only what they gave themselves after that counts.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub consent_revoked_at: Option<DateTime<Utc>>,
     /// No call before this: an analysis is awaited, or the person talks with an agent.
     #[serde(
         default,

@@ -20,6 +20,7 @@ mod lead;
 mod ledger;
 mod ledger_effects;
 mod next_step;
+mod numbers;
 mod phone;
 mod promise;
 mod rule;
@@ -27,6 +28,7 @@ mod settings;
 mod share;
 mod spread;
 mod stop_in_summary;
+mod times;
 mod window;
 mod words;
 
@@ -56,9 +58,10 @@ pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
 pub use ledger::{InFlight, Ledger, PermittedBy, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;
 pub use next_step::{Limits, Next, Step, next_step};
+pub use numbers::{DIGITS_MIN, may_hold_number, without_numbers};
 pub use phone::{Phone, PhoneError, Region};
 pub use promise::{KeptRoom, Promise};
-pub use rule::{MovedBy, NextWish, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+pub use rule::{MovedBy, NextWish, PROMISED_AHEAD_MAX, RuleAnswer, RuleFacts, StopScope, StopWish, Trace, Unpromised};
 pub use settings::Settings;
 pub use share::{
     Claimant, KEPT_FOR_LOWER, Lines, LinesOf, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, grant_lines, in_turn,
@@ -66,6 +69,7 @@ pub use share::{
 };
 pub use spread::{AHEAD_MAX_MS, GAP_MS, Place, Source, spread};
 pub use stop_in_summary::find_stop_in_summary;
+pub use times::iso;
 pub use window::{Blackout, LocalTime, Window, WindowError};
 pub use words::{Disposition, Outcome, normalize_word};
 

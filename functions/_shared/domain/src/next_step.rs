@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::{
     CallEvent, Campaign, Direction, Disposition, EventKind, FailureClass, Lane, Lead, LeadState, MINIMUM_GAP_S,
-    NextWish, RuleAnswer, StatusName, StopScope, Transfer, Window, law::CallingHours,
+    NextWish, RuleAnswer, StatusName, StopScope, Transfer, Unpromised, Window, law::CallingHours,
 };
 
 /// A person who was connected to an agent is not called while the two may still talk.
@@ -79,7 +79,11 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
     let facts = &event.facts;
     let ended_at = facts.ended_at.filter(|end| *end <= now).unwrap_or(now);
     // Whatever the talk came to: who bought after the transfer may still be talking, and has other leads.
-    let hold_until = (facts.transfer == Transfer::Connected).then(|| ended_at + TRANSFER_HOLD);
+    // Where nothing proves that the agent was reached, nothing proves that they do not talk: the provider may have left the line
+    // to the two of them.
+    let may_be_talking = matches!(facts.transfer, Transfer::Connected | Transfer::Tried)
+        || answer.disposition == Disposition::Transferred;
+    let hold_until = may_be_talking.then(|| ended_at + TRANSFER_HOLD);
     let step = |state, next, reason| Step {
         status: answer.status.clone(),
         state,
@@ -213,7 +217,7 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
                 let reason = match (kept, by_law) {
                     (true, _) => "kept_for_callback",
                     (false, true) => "law_cap",
-                    (false, false) => "interval",
+                    (false, false) => answer.unpromised.map_or("interval", Unpromised::code),
                 };
                 (LeadState::Pending, open(due.max(ordinary)), Lane::Ladder, reason)
             }
@@ -223,7 +227,10 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
                 Lane::Promise,
                 "callback_time_passed",
             ),
-            NextWish::NextDay => (LeadState::Pending, next_day(ordinary), Lane::Ladder, "next_day"),
+            NextWish::NextDay => {
+                let reason = answer.unpromised.map_or("next_day", Unpromised::code);
+                (LeadState::Pending, next_day(ordinary), Lane::Ladder, reason)
+            }
         }
     };
     let callback_at = promised.or(owed).or(missed);

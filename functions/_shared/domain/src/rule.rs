@@ -2,10 +2,16 @@
 //!
 //! The rules wish; [`crate::next_step()`] decides.
 
-use chrono::{DateTime, Utc};
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Direction, Disposition, EventKind, Facts, Outcome, RuleSetName, StatusName};
+
+/// How far after a call a callback can be promised. People plan up to a year ahead, of which one day may be a leap day;
+/// what lies behind it is a misreading of what they said, and would keep them out of the ladder for good.
+pub const PROMISED_AHEAD_MAX: TimeDelta = TimeDelta::days(366);
 
 /// Everything a script can see. What is not here cannot decide.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +36,61 @@ pub struct RuleFacts<'a> {
     pub ended_at: DateTime<Utc>,
 }
 
+impl RuleFacts<'_> {
+    /// The time for which a callback was asked, if it can be promised.
+    pub fn callback_at(&self) -> Option<DateTime<Utc>> {
+        self.facts.callback_at.filter(|at| !self.is_too_far(*at))
+    }
+
+    /// Why no time can be promised to whoever asked for a callback; `meant` is what the talk came to by itself.
+    pub fn unpromised(&self, meant: Disposition) -> Option<Unpromised> {
+        match self.facts.callback_at {
+            Some(at) => self.is_too_far(at).then_some(Unpromised::TooFarAhead(at)),
+            // What an earlier report of the call said was answered then.
+            None => (self.facts.callback_requested
+                || (meant == Disposition::Callback && self.known != Disposition::Callback))
+                .then_some(Unpromised::WithoutTime),
+        }
+    }
+
+    fn is_too_far(&self, at: DateTime<Utc>) -> bool {
+        at - self.ended_at > PROMISED_AHEAD_MAX
+    }
+}
+
+/// A callback that was asked for, and that cannot be promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpromised {
+    /// No time was named, or none that can be read.
+    WithoutTime,
+    /// The time that was read is behind [`PROMISED_AHEAD_MAX`].
+    TooFarAhead(DateTime<Utc>),
+}
+
+impl Unpromised {
+    /// The code that a lead shows which waits by the ordinary interval instead.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::WithoutTime => "callback_without_time",
+            Self::TooFarAhead(_) => "callback_too_far_ahead",
+        }
+    }
+}
+
+impl fmt::Display for Unpromised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithoutTime => f.write_str("a callback was asked for, without a time that can be read"),
+            Self::TooFarAhead(at) => write!(
+                f,
+                "a callback was asked for at {}, more than {} days ahead, which is taken for a misreading",
+                at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                PROMISED_AHEAD_MAX.num_days()
+            ),
+        }
+    }
+}
+
 /// The rules' answer, checked against the rule set before anybody sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleAnswer {
@@ -49,6 +110,8 @@ pub struct RuleAnswer {
     pub moved_by: Option<MovedBy>,
     /// A disposition word that no table of the rule set knows. Kept, shown and counted; never stops anything.
     pub unknown_word: Option<String>,
+    /// A callback was asked for, and no time could be promised.
+    pub unpromised: Option<Unpromised>,
 }
 
 /// The answer that moved a lead to another status.

@@ -7,12 +7,14 @@ use crate::{RuleError, RuleSet};
 use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
-    Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Decision, Direction, Disposition, Lead, LeadState,
-    Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, enrich,
-    next_step,
+    Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lead, LeadState, Ledger,
+    LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, enrich, next_step,
 };
 
 mod effects;
+mod record;
+
+pub use record::decision;
 
 /// A disposition word as it came, kept to this length: the attempt is one write unit.
 const WORD_MAX: usize = 40;
@@ -164,7 +166,13 @@ impl Case<'_> {
             attempts: lead.attempts,
             attempts_today: lead.attempts_on(date),
             intervals_min: self.campaign.intervals_min.as_deref(),
-            ended_at: self.event.facts.ended_at.unwrap_or(self.now),
+            // As the next step counts: no call has ended in the future.
+            ended_at: self
+                .event
+                .facts
+                .ended_at
+                .filter(|end| *end <= self.now)
+                .unwrap_or(self.now),
         })
     }
 
@@ -453,21 +461,6 @@ fn moved(mut lead: Lead, step: &Step, now: DateTime<Utc>) -> Lead {
         }
     }
     lead
-}
-
-/// The record of a decision.
-pub fn decision(answer: &RuleAnswer, from: &StatusName, lead: &Lead, stop: Option<StopScope>) -> Decision {
-    Decision {
-        trace: answer.trace.clone(),
-        from: from.clone(),
-        to: lead.status.clone(),
-        state: lead.state,
-        next_at: lead.next_at,
-        callback_at: lead.callback_at,
-        stop,
-        moved_by: answer.moved_by.clone(),
-        again: None,
-    }
 }
 
 fn unknown_lead(case: &Case<'_>) -> redial_domain::LeadId {

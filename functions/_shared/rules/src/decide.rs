@@ -208,7 +208,7 @@ impl RuleSet {
         match answer.says {
             Says::InMinutes(minutes) => Ok(NextWish::InMinutes(minutes)),
             Says::NextDay => Ok(NextWish::NextDay),
-            Says::AtCallbackTime => facts.facts.callback_at.map(NextWish::At).ok_or_else(|| {
+            Says::AtCallbackTime => facts.callback_at().map(NextWish::At).ok_or_else(|| {
                 let message = "no time was promised; ask `if callback_time_known` before `at_callback_time()`";
                 self.error(Script::RedialInterval, answer.line, message.to_owned())
             }),
@@ -248,6 +248,7 @@ impl RuleSet {
             trace,
             moved_by,
             unknown_word: meaning.word_is_unknown.then(|| meaning.word.clone()),
+            unpromised: view.rule.unpromised(view.disposition),
         }
     }
 

@@ -141,7 +141,7 @@ pub(crate) const FACTS: [Fact; 24] = [
         Dynamic::from(v.rule.facts.callback_requested)
     }),
     Fact::new("callback_time_known", Vocabulary::YesNo, |v| {
-        Dynamic::from(v.rule.facts.callback_at.is_some())
+        Dynamic::from(v.rule.callback_at().is_some())
     }),
     Fact::new("asked_to_stop", Vocabulary::YesNo, |v| {
         Dynamic::from(v.rule.facts.stop.is_some())

@@ -6,7 +6,7 @@ mod common;
 
 use chrono::{TimeDelta, Utc};
 use common::{Call, files, name, noon, with};
-use redial_domain::{Disposition, ExplicitStop, NextWish, Outcome, StopScope, StopSource, Transfer};
+use redial_domain::{Disposition, ExplicitStop, NextWish, Outcome, StopScope, StopSource, Transfer, Unpromised};
 use redial_rules::{RuleSet, Script};
 
 fn built_in() -> std::sync::Arc<RuleSet> {
@@ -235,4 +235,29 @@ fn the_default_set_is_the_requirement() {
     );
     assert_eq!(set.default_status().name.as_str(), "new");
     assert!(files().contains_key("cases.csv"));
+}
+
+#[test]
+fn a_time_that_lies_more_than_a_year_ahead_is_as_good_as_none() {
+    let stops = RuleSet::built_in(&redial_domain::RuleSetName::parse("stop-on-transfer").unwrap()).unwrap();
+    let mut call = Call::ended(Outcome::Answered);
+    call.facts.callback_requested = true;
+    let far = noon() + TimeDelta::days(366) + TimeDelta::seconds(1);
+    for (at, unpromised) in [
+        (None, Some(Unpromised::WithoutTime)),
+        (Some(far), Some(Unpromised::TooFarAhead(far))),
+        (Some(noon() + TimeDelta::days(366)), None),
+    ] {
+        call.facts.callback_at = at;
+        let answer = call.decide(&built_in()).unwrap();
+        assert_eq!(answer.unpromised, unpromised, "{at:?}");
+        assert_eq!(matches!(answer.next, NextWish::At(_)), unpromised.is_none(), "{at:?}");
+        // This set completes a callback that has no time.
+        let answer = call.decide(&stops).unwrap();
+        assert_eq!(answer.stop.is_some(), unpromised.is_some(), "{at:?}");
+    }
+    // What an earlier report of the call said was answered then.
+    let mut later = Call::ended(Outcome::Answered);
+    later.known = Disposition::Callback;
+    assert_eq!(later.decide(&built_in()).unwrap().unpromised, None);
 }

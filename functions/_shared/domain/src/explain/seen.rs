@@ -6,7 +6,7 @@ use super::law_line;
 use crate::gate::{Check, Look};
 use crate::law::{Cap, CapOf, Jurisdiction, NoLaw, Places, Record, no_record};
 use crate::{
-    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX,
+    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX, iso,
 };
 
 pub(super) fn cap_words(cap: Cap) -> String {
@@ -26,7 +26,7 @@ fn law_words(record: &Record) -> String {
 }
 
 fn when(at: Option<DateTime<Utc>>, never: &str) -> String {
-    at.map_or_else(|| never.to_owned(), |at| format!("since {}", at.to_rfc3339()))
+    at.map_or_else(|| never.to_owned(), |at| format!("since {}", iso(at)))
 }
 
 fn setting(campaign: &Campaign, name: &str) -> String {
@@ -71,7 +71,7 @@ impl Look<'_> {
             Check::Registry => return self.registry_seen(),
             Check::EverOpen => (
                 self.opens(now)
-                    .map_or_else(|| "no opening".to_owned(), |at| format!("opens {}", at.to_rfc3339())),
+                    .map_or_else(|| "no opening".to_owned(), |at| format!("opens {}", iso(at))),
                 "an opening within 400 days, in the campaign's hours and in those of every law below",
                 format!(
                     "{}, and the law where it may be",
@@ -103,16 +103,16 @@ impl Look<'_> {
             Check::InFlight => (
                 ledger.inflight.as_ref().map_or_else(
                     || "free".to_owned(),
-                    |held| format!("taken since {}", held.reserved_at.to_rfc3339()),
+                    |held| format!("taken since {}", iso(held.reserved_at)),
                 ),
                 "a free line: one call to a phone at a time",
                 "the phone's ledger".to_owned(),
             ),
             Check::Hold => (
-                ledger.hold_until.filter(|until| *until > now).map_or_else(
-                    || "none".to_owned(),
-                    |until| format!("held until {}", until.to_rfc3339()),
-                ),
+                ledger
+                    .hold_until
+                    .filter(|until| *until > now)
+                    .map_or_else(|| "none".to_owned(), |until| format!("held until {}", iso(until))),
                 "no hold: a transferred caller may talk for 30 minutes",
                 "the phone's ledger".to_owned(),
             ),
@@ -148,7 +148,7 @@ impl Look<'_> {
                 return (
                     ledger.last_start().map_or_else(
                         || "never called".to_owned(),
-                        |start| format!("last call {}", start.to_rfc3339()),
+                        |start| format!("last call {}", iso(start)),
                     ),
                     format!("{MINIMUM_GAP_S} seconds from start to start"),
                     "the smallest gap between two calls to one phone".to_owned(),
@@ -173,16 +173,14 @@ impl Look<'_> {
                 );
             }
             Check::Account => (
-                account_closed_until.filter(|until| *until > now).map_or_else(
-                    || "open".to_owned(),
-                    |until| format!("left alone until {}", until.to_rfc3339()),
-                ),
+                account_closed_until
+                    .filter(|until| *until > now)
+                    .map_or_else(|| "open".to_owned(), |until| format!("left alone until {}", iso(until))),
                 "an account that takes calls",
                 "what the provider answered".to_owned(),
             ),
             Check::Due => (
-                lead.next_at
-                    .map_or_else(|| "no time".to_owned(), |next| next.to_rfc3339()),
+                lead.next_at.map_or_else(|| "no time".to_owned(), iso),
                 "a time that has come",
                 lead.reason.clone().unwrap_or_else(|| "the lead".to_owned()),
             ),
@@ -214,20 +212,30 @@ impl Look<'_> {
 
     fn consent_seen(&self) -> (String, String, String) {
         let GateInput {
-            lead, campaign, now, ..
+            lead,
+            ledger,
+            campaign,
+            now,
+            ..
         } = self.input;
+        let outlived = |at: &DateTime<Utc>| {
+            lead.consent
+                .is_none_or(|own| own.revoked_at.is_none() && own.given_at <= *at)
+        };
+        let taken_back = ledger.consent_revoked_at.filter(outlived);
         let value = match (&lead.consent, &campaign.consent) {
             (Some(own), _) => {
                 let end = match (own.revoked_at, own.expires_at) {
-                    (Some(at), _) => format!(", taken back {}", at.to_rfc3339()),
-                    (None, Some(at)) => format!(", until {}", at.to_rfc3339()),
+                    (Some(at), _) => format!(", taken back {}", iso(at)),
+                    (None, Some(at)) => format!(", until {}", iso(at)),
                     (None, None) => String::new(),
                 };
-                format!("{}, given {}{end}", own.kind.as_str(), own.given_at.to_rfc3339())
+                format!("{}, given {}{end}", own.kind.as_str(), iso(own.given_at))
             }
             (None, Some(said)) => format!("{}, asserted by {} for the campaign", said.kind.as_str(), said.by),
             (None, None) => "none on file".to_owned(),
         };
+        let value = taken_back.map_or(value, |at| format!("taken back {} for this phone", iso(at)));
         let asks = self.hours.as_ref().ok().and_then(|hours| {
             hours
                 .in_force(now)
@@ -264,10 +272,7 @@ impl Look<'_> {
         );
         let checked = lead.registry_checked_at.max(campaign.registry_checked_at);
         (
-            checked.map_or_else(
-                || "never looked up".to_owned(),
-                |at| format!("looked up {}", at.to_rfc3339()),
-            ),
+            checked.map_or_else(|| "never looked up".to_owned(), |at| format!("looked up {}", iso(at))),
             limit,
             asks.map_or_else(|| "the law book".to_owned(), law_words),
         )
@@ -286,7 +291,7 @@ impl Look<'_> {
                         format!(
                             "; lifted by {} until {}: {}",
                             lifted.by,
-                            lifted.until.to_rfc3339(),
+                            iso(lifted.until),
                             lifted.reason
                         )
                     });
@@ -294,7 +299,7 @@ impl Look<'_> {
                     "{} of {} answered calls on {}{lifted}",
                     calls.abandoned,
                     calls.answered,
-                    brake.at.to_rfc3339()
+                    iso(brake.at)
                 )
             }
         };
@@ -318,12 +323,11 @@ impl Look<'_> {
                     .jurisdiction
                     .as_ref()
                     .map_or_else(|| "everywhere".to_owned(), ToString::to_string);
-                let end = ban.until.map_or_else(
-                    || "until lifted".to_owned(),
-                    |until| format!("until {}", until.to_rfc3339()),
-                );
+                let end = ban
+                    .until
+                    .map_or_else(|| "until lifted".to_owned(), |until| format!("until {}", iso(until)));
                 (
-                    format!("{place}, from {} {end}", ban.from.to_rfc3339()),
+                    format!("{place}, from {} {end}", iso(ban.from)),
                     limit,
                     format!("{}: {}", ban.added.by, ban.added.reason),
                 )

@@ -150,14 +150,14 @@ impl<'a> Look<'a> {
                 Some(ClosedReason::NoLaw { jurisdiction })
             }
             Check::Consent => {
-                let missing = consent_missing(hours.ok()?, lead, campaign, now)?;
+                let missing = consent_missing(hours.ok()?, lead, ledger, campaign, now)?;
                 Some(ClosedReason::NoConsent {
                     jurisdiction: missing.record.jurisdiction.clone(),
                     needed: missing.needed,
                 })
             }
             Check::Registry => {
-                let unchecked = registry_unchecked(hours.ok()?, lead, campaign, now)?;
+                let unchecked = registry_unchecked(hours.ok()?, lead, ledger, campaign, now)?;
                 Some(ClosedReason::RegistryUnchecked {
                     jurisdiction: unchecked.record.jurisdiction.clone(),
                     days_max: unchecked.days_max,

@@ -9,7 +9,8 @@ use crate::next_step::whole_seconds_up;
 use crate::{Lane, Lead, LeadState, Switches};
 
 /// Reasons for which a lead sleeps until a time that the gate has set.
-const HELD_UP: [&str; 7] = [
+const HELD_UP: [&str; 8] = [
+    "abandoned_calls",
     "banned",
     "law_cap",
     "daily_cap",

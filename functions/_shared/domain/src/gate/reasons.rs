@@ -30,6 +30,7 @@ pub enum WaitReason {
         /// Where; everywhere, if nothing is named.
         jurisdiction: Option<Jurisdiction>,
         /// Until when, if that is known.
+        #[serde(serialize_with = "crate::times::seconds_option")]
         ends_at: Option<DateTime<Utc>>,
         /// Why, in the words of whoever declared it.
         because: String,
@@ -92,16 +93,19 @@ pub enum ClosedReason {
     /// The person asked not to be called.
     DoNotCall {
         /// Since when.
+        #[serde(serialize_with = "crate::times::seconds")]
         since: DateTime<Utc>,
     },
     /// The number is bad for good.
     BadNumber {
         /// Since when.
+        #[serde(serialize_with = "crate::times::seconds")]
         since: DateTime<Utc>,
     },
     /// The subject was sold to, or stopped for, this phone.
     SubjectStopped {
         /// Since when.
+        #[serde(serialize_with = "crate::times::seconds")]
         since: DateTime<Utc>,
     },
     /// The lead is in a state that is not called.

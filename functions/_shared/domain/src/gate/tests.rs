@@ -292,6 +292,39 @@ fn the_table_of_reasons_in_their_order() {
 }
 
 #[test]
+fn who_took_consent_back_anywhere_is_covered_by_nothing_that_was_said_before() {
+    let written = |given: &str| Consent {
+        kind: ConsentKind::Written,
+        given_at: at(given),
+        expires_at: None,
+        revoked_at: None,
+    };
+    let revoked_at = Some(at("2026-11-10T12:00:00Z"));
+    for (revoked_at, own, is_covered) in [
+        (None, None, true),
+        (revoked_at, None, false),
+        (revoked_at, Some(written("2026-11-09T12:00:00Z")), false),
+        (revoked_at, Some(written("2026-11-10T12:00:00Z")), false),
+        (revoked_at, Some(written("2026-11-11T12:00:00Z")), true),
+    ] {
+        let ledger = Ledger {
+            consent_revoked_at: revoked_at,
+            ..Ledger::default()
+        };
+        let input = GateInput {
+            lead: &Lead { consent: own, ..lead() },
+            ledger: &ledger,
+            campaign: &campaign(),
+            law: Law::built_in(),
+            switches: Switches::ON,
+            account_closed_until: None,
+            now: at(NOON),
+        };
+        assert_eq!(gate(&input) == Gate::Open, is_covered, "{revoked_at:?} {own:?}");
+    }
+}
+
+#[test]
 fn the_ninth_call_of_a_day_waits_for_the_next_opening() {
     let ledger = Ledger {
         starts: starts(&["2026-11-20T16:00:00Z"; 8]),

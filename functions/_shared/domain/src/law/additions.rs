@@ -65,7 +65,8 @@ pub struct Ban {
 pub struct AddedRecord {
     /// Who added it and why.
     pub added: Added,
-    /// Whether it stands in place of the book's records of its jurisdiction and voice, and not beside them.
+    /// Whether it stands in place of the book's records of its jurisdiction and voice, and not beside them, on the days on
+    /// which it is in force. On all others the book's hold.
     #[serde(default)]
     pub replaces: bool,
     /// What it says.
@@ -115,7 +116,16 @@ impl Law {
                 });
             };
             if own.replaces {
-                records.retain(|built_in| built_in.added.is_some() || !record.voice.covers(built_in.voice));
+                *records = std::mem::take(records)
+                    .into_iter()
+                    .flat_map(|known| {
+                        if known.added.is_none() && record.voice.covers(known.voice) {
+                            known.outside_of(&record)
+                        } else {
+                            vec![known]
+                        }
+                    })
+                    .collect();
             }
             records.push(record);
         }

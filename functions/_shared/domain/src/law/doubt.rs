@@ -1,12 +1,10 @@
 //! What was told of where a lead is, and stands in the way of calling it: for people, who can correct it.
 
 use super::{Jurisdiction, Law};
+use crate::without_numbers;
 
 /// Longest text that is repeated to people: states and postal codes are shorter.
 const REPEATED_MAX: usize = 64;
-/// Digits from which on a text may be a phone number, which is repeated nowhere: local ones of the North American plan
-/// have seven.
-const PHONE_DIGITS: usize = 7;
 
 /// One told place that was not understood, or where nobody is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +43,8 @@ impl Doubt {
     /// What is wrong with it and what follows, without the field's name.
     pub fn message(&self) -> String {
         let is_short = self.told.chars().count() <= REPEATED_MAX && !self.told.contains(char::is_control);
-        let digits = self.told.chars().filter(char::is_ascii_digit).count();
-        let told = if is_short && digits < PHONE_DIGITS {
-            format!("`{}`", self.told)
+        let told = if is_short {
+            format!("`{}`", without_numbers(&self.told))
         } else {
             "what it says".to_owned()
         };

@@ -130,8 +130,21 @@ fn easter(year: i32) -> Option<NaiveDate> {
 }
 
 impl Holidays {
-    /// Whether a date is one of them, or the day on which one of them is observed.
+    /// The last year whose dates are written down; none where all of them are computed.
+    pub fn known_to(&self) -> Option<i32> {
+        let years = self.days.iter().filter_map(|day| match day {
+            Day::Once(date) => Some(date.year()),
+            _ => None,
+        });
+        years.max()
+    }
+
+    /// Whether a date is one of them, or the day on which one of them is observed. Of a year whose dates nobody has written
+    /// down yet every day may be one, so it is taken for one.
     pub fn has(&self, date: NaiveDate) -> bool {
+        if self.known_to().is_some_and(|year| date.year() > year) {
+            return true;
+        }
         let is = |date: Option<NaiveDate>| date.is_some_and(|date| self.names(date));
         self.names(date)
             || (self.saturday_to.is_some() && date.weekday() == Weekday::Fri && is(date.succ_opt()))
@@ -146,6 +159,27 @@ impl Holidays {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_year_that_nobody_has_written_down_every_day_may_be_one() {
+        let israel = Holidays {
+            name: "il".to_owned(),
+            days: vec![Day::Once(date("2028-10-01")), Day::Each(5, 1)],
+            saturday_to: None,
+            sunday_to: None,
+            sources: vec![],
+            note: None,
+        };
+        assert_eq!(israel.known_to(), Some(2028));
+        for (day, is) in [("2028-12-31", false), ("2029-01-01", true), ("2030-07-09", true)] {
+            assert_eq!(israel.has(date(day)), is, "{day}");
+        }
+        let computed = Holidays {
+            days: vec![Day::Each(5, 1)],
+            ..israel
+        };
+        assert!(!computed.has(date("2039-07-09")));
+    }
 
     fn date(text: &str) -> NaiveDate {
         text.parse().unwrap()

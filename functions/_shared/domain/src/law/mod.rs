@@ -107,6 +107,9 @@ impl Law {
             let names = self.holidays.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             return bad(format!("there are no holidays `{name}`; there are {names}"));
         }
+        if !record.is_ever_in_force() {
+            return bad("`until` is not after `from`, so it would never be in force".to_owned());
+        }
         if record.holidays.is_some() != record.holiday_hours.is_some() {
             return bad("`holidays` and `holiday_hours` stand together".to_owned());
         }

@@ -296,6 +296,28 @@ impl Record {
         self.from.is_none_or(|from| from <= date) && self.until.is_none_or(|until| date < until)
     }
 
+    /// It on the days on which another record is not in force.
+    pub(super) fn outside_of(&self, other: &Self) -> Vec<Self> {
+        let before = other.from.map(|from| Self {
+            until: Some(self.until.map_or(from, |until| until.min(from))),
+            ..self.clone()
+        });
+        let after = other.until.map(|until| Self {
+            from: self.from.max(Some(until)),
+            ..self.clone()
+        });
+        [before, after]
+            .into_iter()
+            .flatten()
+            .filter(Self::is_ever_in_force)
+            .collect()
+    }
+
+    /// Whether there is a day on which it is in force.
+    pub fn is_ever_in_force(&self) -> bool {
+        self.from.zip(self.until).is_none_or(|(from, until)| from < until)
+    }
+
     /// The hours that it names for a local date; none when it is not in force then.
     pub fn hours_on(&self, holidays: Option<&Holidays>, date: NaiveDate) -> Option<DayHours> {
         if !self.is_in_force(date) {

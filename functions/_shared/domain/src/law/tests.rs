@@ -34,6 +34,35 @@ fn every_record_has_a_source_and_a_date() {
 }
 
 /// What nobody looked up, or sources dispute, is never laxer than the safe hours: 9 to 20, no Sundays, no federal holidays.
+/// In years whose holidays are not written down every day counts as one, so that must never open what is closed.
+#[test]
+fn hours_of_a_holiday_are_within_those_of_every_weekday() {
+    let law = Law::built_in();
+    let (zone, holiday) = (chrono_tz::America::New_York, "2031-01-06".parse::<NaiveDate>().unwrap());
+    let mut seen = 0;
+    for record in law.records() {
+        let Some(set) = record.holidays.as_deref().and_then(|name| law.holidays(name)) else {
+            continue;
+        };
+        if set.known_to().is_none() {
+            continue;
+        }
+        seen += 1;
+        for date in holiday.iter_days().take(7) {
+            let (rests, works) = (record.span(Some(set), zone, date), record.span(None, zone, date));
+            let within = |(from, to): (DateTime<Utc>, DateTime<Utc>)| {
+                works.is_some_and(|works| works.0 <= from && to <= works.1)
+            };
+            assert!(
+                rests.is_none_or(within),
+                "{} on {date}: {rests:?}, {works:?}",
+                record.jurisdiction
+            );
+        }
+    }
+    assert!(seen > 3, "{seen} records have such holidays");
+}
+
 #[test]
 fn a_record_of_low_confidence_takes_the_stricter_value() {
     let law = Law::built_in();

@@ -38,6 +38,7 @@ fn answer(next: NextWish) -> RuleAnswer {
         },
         moved_by: None,
         unknown_word: None,
+        unpromised: None,
     }
 }
 
@@ -280,8 +281,16 @@ fn a_connected_transfer_keeps_the_line_free_for_half_an_hour() {
         Some(at("2026-11-20T17:30:30Z")),
         "also after a sale"
     );
-    case.event.facts.transfer = Transfer::Tried;
-    assert_eq!(case.step().hold_until, None);
+    for (transfer, disposition, holds) in [
+        (Transfer::Tried, Disposition::Human, true),
+        (Transfer::None, Disposition::Transferred, true),
+        (Transfer::None, Disposition::Human, false),
+        (Transfer::Canceled, Disposition::Human, false),
+    ] {
+        case.event.facts.transfer = transfer;
+        case.answer.disposition = disposition;
+        assert_eq!(case.step().hold_until.is_some(), holds, "{transfer:?} {disposition:?}");
+    }
 }
 
 #[test]
@@ -404,4 +413,17 @@ fn an_ordinary_call_waits_behind_a_callback_that_needs_the_last_place() {
         Some(at("2026-11-20T19:00:00Z")),
         "a promise does not wait"
     );
+}
+
+#[test]
+fn a_callback_without_a_time_is_told_where_nothing_else_decides() {
+    let mut case = Case::new();
+    case.answer.unpromised = Some(Unpromised::WithoutTime);
+    let ordinary = Case::new().next();
+    assert_eq!((case.step().reason, case.next()), ("callback_without_time", ordinary));
+    case.answer.unpromised = Some(Unpromised::TooFarAhead(at("2031-01-01T00:00:00Z")));
+    case.answer.next = NextWish::NextDay;
+    assert_eq!(case.step().reason, "callback_too_far_ahead");
+    case.calls_today = 8;
+    assert_eq!(case.step().reason, "daily_cap");
 }

@@ -5,12 +5,12 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use redial_domain::{CallId, FailureClass, Phone};
+use redial_domain::{CallId, FailureClass, Phone, without_numbers};
 use serde_json::{Map, Value};
 
 use super::outcome::failure_of_text;
 use super::parse::FIELD_MAX;
-use crate::read::{amount, cut, object, text, time, without_numbers};
+use crate::read::{amount, cut, object, text, time};
 
 /// What became of a wish to place a call.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_domain::{
     AttemptId, CallEvent, CallId, CampaignId, DeliveryId, Direction, EventKind, ExplicitStop, Facts, LeadId, Leg,
-    OurMetadata, Phone, Region, Transfer,
+    OurMetadata, Phone, Region, Transfer, without_numbers,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::outcome::{self, Evidence};
 use super::talk::Talk;
 use crate::ParseError;
-use crate::read::{amount, cut, flag, object, scalar, text, time, without_numbers, zoned_time};
+use crate::read::{amount, cut, flag, object, scalar, text, time, zoned_time};
 
 const WHAT: &str = "a Bland delivery";
 

@@ -80,12 +80,28 @@ fn only_a_record_that_replaces_can_loosen_and_the_others_still_hold() {
     let book = Law::built_in();
     let florida_code = Jurisdiction::parse("US-FL").unwrap();
     let loose = book.with(&records(vec![florida("08:00-21:00", true)])).unwrap();
-    let names: Vec<_> = loose
-        .records_of(&florida_code)
-        .map(|record| record.added.is_some())
-        .collect();
-    assert_eq!(names, [true], "the book's own is set aside");
-    assert!(loose.records_of(&florida_code).all(|record| record.cap.is_none()));
+    let in_force = |law: &Law, date: &str| -> Vec<(bool, bool)> {
+        let date = date.parse().unwrap();
+        let records = law.records_of(&florida_code).filter(|record| record.is_in_force(date));
+        records
+            .map(|record| (record.added.is_some(), record.cap.is_some()))
+            .collect()
+    };
+    let (own, of_the_book) = ([(true, false)], [(false, true)]);
+    assert_eq!(in_force(&loose, "2026-11-20"), own, "the book's own is set aside");
+    // Before it and after it the book holds: whoever replaces a law for a time leaves no time without one.
+    assert_eq!(in_force(&loose, "2026-10-31"), of_the_book);
+    let mut for_a_month = florida("08:00-21:00", true);
+    for_a_month.record.until = "2026-12-01".parse().ok();
+    let month = book.with(&records(vec![for_a_month])).unwrap();
+    for (date, holds) in [
+        ("2026-10-31", of_the_book),
+        ("2026-11-01", own),
+        ("2026-11-30", own),
+        ("2026-12-01", of_the_book),
+    ] {
+        assert_eq!(in_force(&month, date), holds, "{date}");
+    }
     let country = Jurisdiction::parse("US").unwrap();
     assert_eq!(loose.records_of(&country).count(), book.records_of(&country).count());
     // One more, stricter, still closes beside the one that replaced.
@@ -95,7 +111,7 @@ fn only_a_record_that_replaces_can_loosen_and_the_others_still_hold() {
             florida("08:00-21:00", true),
         ]))
         .unwrap();
-    assert_eq!(both.records_of(&florida_code).count(), 2);
+    assert_eq!(in_force(&both, "2026-11-20").len(), 2);
 }
 
 #[test]
@@ -106,7 +122,10 @@ fn what_cannot_be_a_record_is_refused_with_its_reason() {
     no_source.record.sources = vec![" ".into()];
     let mut no_set = florida("08:00-20:00", false);
     no_set.record.holidays = Some("mars".into());
+    let mut never = florida("08:00-20:00", true);
+    never.record.until = never.record.from;
     let rows = [
+        (never, "it would never be in force"),
         (nowhere, "the book has none of it"),
         (no_source, "it has no source"),
         (no_set, "there are no holidays `mars`; there are "),

@@ -158,6 +158,6 @@ fn what_is_not_understood_or_has_no_law_is_said_with_what_follows() {
     };
     assert_eq!(
         doubts("+12125550142", phone_in_a_wrong_column),
-        [("state", format!("what it says {anywhere}"))]
+        [("state", format!("`(…` {anywhere}"))]
     );
 }
