@@ -11,11 +11,20 @@
     reason = "a command line: the table goes to stdout, progress to stderr"
 )]
 
+mod cycle;
+mod documents;
+mod growth;
+mod prices;
+mod report;
 mod row;
+mod seam;
 
-use std::process::ExitCode;
+use std::{
+    collections::BTreeSet, future::Future, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Instant,
+};
 
 use clap::Parser;
+use report::{Figures, Machine, Part};
 use row::Row;
 
 /// How much is measured.
@@ -29,21 +38,102 @@ pub(crate) enum Size {
     Full,
 }
 
+type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
+
+/// All parts, in the order of the table: counts first. A part gives its rows for a size.
+const PARTS: [(&str, fn(Size) -> Rows); 1] = [(cycle::PART, |size| Box::pin(cycle::rows(size)))];
+
+/// What `redial local` is measured on, and everything with it.
+const WORKERS: usize = 2;
+
 #[derive(Debug, Parser)]
-#[command(name = "make bench", about = "Measures what Redial costs and how fast it is, and prints one table")]
+#[command(
+    name = "make bench",
+    about = "Measures what Redial costs and how fast it is, and prints one table"
+)]
 struct Arguments {
     /// How much is measured.
     #[arg(long, value_enum, default_value = "usual")]
     size: Size,
+    /// Keeps the figures of the last run in `tests/bench`, and writes them into the documents; measures nothing.
+    #[arg(long, conflicts_with_all = ["size", "parts"])]
+    readme: bool,
+    /// Whether the documents say what `tests/bench/figures.json` says; measures nothing.
+    #[arg(long, conflicts_with_all = ["size", "parts"])]
+    check: bool,
+    /// Where the figures go.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Only these parts; all if none is named.
-    #[arg(value_name = "PART")]
+    #[arg(value_name = "PART", value_parser = PARTS.map(|(name, _)| name))]
     parts: Vec<String>,
+    /// Work in a process of its own, for what is counted from outside.
+    #[arg(long, hide = true, num_args = 1.., conflicts_with = "parts")]
+    child: Vec<String>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut rows: Vec<Row> = Vec::new();
-    let _ = (&mut rows, arguments);
-    ExitCode::SUCCESS
+    let out = arguments.out.clone();
+    let out = out.unwrap_or_else(|| documents::root().join("target/bench/figures.json"));
+    let done = match &arguments {
+        Arguments { readme: true, .. } => keep(&out),
+        Arguments { check: true, .. } => Figures::read(&documents::kept())
+            .ok_or_else(|| "there are no figures in tests/bench/figures.json".to_owned())
+            .and_then(|figures| documents::check(&figures)),
+        _ => measure(&arguments, &out),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keep(last: &std::path::Path) -> Result<(), String> {
+    let figures = Figures::read(last).ok_or("there is no run to keep: run `make bench`")?;
+    let kept = figures.write(&documents::kept());
+    kept.map_err(|error| format!("failed to keep the figures: {error}"))?;
+    documents::write(&figures)
+}
+
+fn measure(arguments: &Arguments, out: &std::path::Path) -> Result<(), String> {
+    // Refusals and retries are part of what is measured, and thousands of warnings are not.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::ERROR)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("failed to start: {error}"))?;
+    let machine = Machine::this();
+    let before = Figures::read(out).filter(|before| before.machine == machine);
+    let mut figures = before.unwrap_or_else(|| Figures::new(machine));
+    let order = PARTS.map(|(name, _)| name);
+    let wanted: BTreeSet<&str> = order
+        .into_iter()
+        .filter(|name| arguments.parts.is_empty() || arguments.parts.iter().any(|part| part == name))
+        .collect();
+    for (name, rows) in PARTS.iter().filter(|(name, _)| wanted.contains(name)) {
+        eprintln!("{name} …");
+        let (begun, load) = (Instant::now(), report::load());
+        let rows = runtime.block_on(rows(arguments.size));
+        eprintln!(
+            "{name}: {} figures in {:.0} s",
+            rows.len(),
+            begun.elapsed().as_secs_f64()
+        );
+        figures.put(Part::new(name, arguments.size, load, &rows), &order);
+        // After each part, so that a run that is broken off has what it had.
+        let written = figures.write(out);
+        written.map_err(|error| format!("failed to write the figures: {error}"))?;
+    }
+    println!("{}", figures.text(&wanted));
+    println!("written to {}", out.display());
+    Ok(())
 }

@@ -38,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) target: Option<Target>,
     /// The alternative.
     pub(crate) beside: Option<Beside>,
+    /// One of many that a short table leaves out.
+    pub(crate) is_detail: bool,
 }
 
 impl Row {
@@ -52,6 +54,7 @@ impl Row {
             noise_percent: 0.0,
             target: None,
             beside: None,
+            is_detail: false,
         }
     }
 
@@ -85,6 +88,14 @@ impl Row {
     pub(crate) fn target(self, target: Target) -> Self {
         Self {
             target: Some(target),
+            ..self
+        }
+    }
+
+    /// Left out of the short table.
+    pub(crate) fn detail(self) -> Self {
+        Self {
+            is_detail: true,
             ..self
         }
     }
@@ -123,7 +134,11 @@ fn median_and_noise(values: &[f64]) -> (f64, f64) {
         return (0.0, 0.0);
     };
     let median = sorted[sorted.len() / 2];
-    let noise = if median > 0.0 { (most - least) * 100.0 / median } else { 0.0 };
+    let noise = if median > 0.0 {
+        (most - least) * 100.0 / median
+    } else {
+        0.0
+    };
     (median, noise)
 }
 
