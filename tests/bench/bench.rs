@@ -12,12 +12,17 @@
 )]
 
 mod cycle;
+mod decisions;
 mod documents;
+#[expect(dead_code, reason = "the load script prints them")]
+mod figures;
 mod growth;
 mod prices;
 mod report;
 mod row;
+mod samples;
 mod seam;
+mod tick;
 
 use std::{
     collections::BTreeSet, future::Future, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Instant,
@@ -41,7 +46,11 @@ pub(crate) enum Size {
 type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 
 /// All parts, in the order of the table: counts first. A part gives its rows for a size.
-const PARTS: [(&str, fn(Size) -> Rows); 1] = [(cycle::PART, |size| Box::pin(cycle::rows(size)))];
+const PARTS: [(&str, fn(Size) -> Rows); 3] = [
+    (cycle::PART, |size| Box::pin(cycle::rows(size))),
+    (tick::PART, |size| Box::pin(tick::rows(size))),
+    (decisions::PART, |size| Box::pin(decisions::rows(size))),
+];
 
 /// What `redial local` is measured on, and everything with it.
 const WORKERS: usize = 2;
@@ -77,6 +86,10 @@ fn main() -> ExitCode {
     let out = arguments.out.clone();
     let out = out.unwrap_or_else(|| documents::root().join("target/bench/figures.json"));
     let done = match &arguments {
+        Arguments { child, .. } if !child.is_empty() => {
+            work_as_child(child);
+            Ok(())
+        }
         Arguments { readme: true, .. } => keep(&out),
         Arguments { check: true, .. } => Figures::read(&documents::kept())
             .ok_or_else(|| "there are no figures in tests/bench/figures.json".to_owned())
@@ -89,6 +102,13 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What this program does when it started itself.
+fn work_as_child(words: &[String]) {
+    if let Some((decisions::PART, words)) = words.split_first().map(|(part, words)| (part.as_str(), words)) {
+        decisions::child(words);
     }
 }
 

@@ -96,7 +96,7 @@ impl Figures {
     }
 }
 
-fn mib(what: &str) -> Option<u64> {
+pub(crate) fn mib(what: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
