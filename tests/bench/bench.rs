@@ -11,18 +11,22 @@
     reason = "a command line: the table goes to stdout, progress to stderr"
 )]
 
+mod burst;
 mod cycle;
 mod decisions;
 mod documents;
 #[expect(dead_code, reason = "the load script prints them")]
 mod figures;
 mod growth;
+mod local;
+mod opening;
 mod prices;
 mod report;
 mod row;
 mod samples;
 mod seam;
 mod tick;
+mod webhooks;
 
 use std::{
     collections::BTreeSet, future::Future, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Instant,
@@ -46,10 +50,12 @@ pub(crate) enum Size {
 type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 
 /// All parts, in the order of the table: counts first. A part gives its rows for a size.
-const PARTS: [(&str, fn(Size) -> Rows); 3] = [
+const PARTS: [(&str, fn(Size) -> Rows); 5] = [
     (cycle::PART, |size| Box::pin(cycle::rows(size))),
     (tick::PART, |size| Box::pin(tick::rows(size))),
     (decisions::PART, |size| Box::pin(decisions::rows(size))),
+    (local::PART, |size| Box::pin(local::rows(size))),
+    (burst::PART, |size| Box::pin(burst::rows(size))),
 ];
 
 /// What `redial local` is measured on, and everything with it.
@@ -86,10 +92,7 @@ fn main() -> ExitCode {
     let out = arguments.out.clone();
     let out = out.unwrap_or_else(|| documents::root().join("target/bench/figures.json"));
     let done = match &arguments {
-        Arguments { child, .. } if !child.is_empty() => {
-            work_as_child(child);
-            Ok(())
-        }
+        Arguments { child, .. } if !child.is_empty() => work_as_child(child),
         Arguments { readme: true, .. } => keep(&out),
         Arguments { check: true, .. } => Figures::read(&documents::kept())
             .ok_or_else(|| "there are no figures in tests/bench/figures.json".to_owned())
@@ -106,10 +109,24 @@ fn main() -> ExitCode {
 }
 
 /// What this program does when it started itself.
-fn work_as_child(words: &[String]) {
-    if let Some((decisions::PART, words)) = words.split_first().map(|(part, words)| (part.as_str(), words)) {
-        decisions::child(words);
+fn work_as_child(words: &[String]) -> Result<(), String> {
+    match words.split_first().map(|(part, words)| (part.as_str(), words)) {
+        Some((decisions::PART, words)) => decisions::child(words),
+        Some((local::PART, words)) => {
+            let held = runtime()?.block_on(local::child(words));
+            println!("{}", held.ok_or("failed to read what this process holds")?);
+        }
+        _ => return Err("failed to start: no part works like this".to_owned()),
     }
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("failed to start: {error}"))
 }
 
 fn keep(last: &std::path::Path) -> Result<(), String> {
@@ -126,11 +143,7 @@ fn measure(arguments: &Arguments, out: &std::path::Path) -> Result<(), String> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .try_init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()
-        .map_err(|error| format!("failed to start: {error}"))?;
+    let runtime = runtime()?;
     let machine = Machine::this();
     let before = Figures::read(out).filter(|before| before.machine == machine);
     let mut figures = before.unwrap_or_else(|| Figures::new(machine));

@@ -22,7 +22,9 @@ pub(crate) const PART: &str = "cycle";
 /// The row of the mean cycle's dollars, which `GROWTH.md` reads; so with the others.
 pub(crate) const DOLLARS: &str = "a mean cycle among many";
 pub(crate) const MEAN: &str = "mean cycle among many";
-pub(crate) const ALONE: &str = "a lead alone";
+pub(crate) const BATCH: &str = "a full batch of the";
+pub(crate) const FUNCTIONS: &str = "a mean cycle's functions";
+const ALONE: &str = "a lead alone";
 
 /// Write units that the design allows a cycle.
 const WRITE_UNITS_MAX: f64 = 14.0;
@@ -263,15 +265,12 @@ fn mean_rows(prices: &Prices, mean: Cost, work: &Work) -> Vec<Row> {
         Row::counted(PART, format!("{DOLLARS}: {name}"), value, "$ a million cycles")
             .how("counts times the price table")
     }));
-    rows.push(
-        Row::counted(
-            PART,
-            "a mean cycle's functions",
-            prices.gb_seconds(work, batch),
-            "GB-seconds",
-        )
-        .how("requests counted, times of `prices.toml` assumed"),
-    );
+    let assumed = "requests counted, times of `prices.toml` assumed";
+    rows.extend(prices.batch_ms(work).map(|(queue, ms)| {
+        let name = format!("{BATCH} {queue} queue");
+        Row::counted(PART, name, ms, "ms").how(assumed).detail()
+    }));
+    rows.push(Row::counted(PART, FUNCTIONS, prices.gb_seconds(work, batch), "GB-seconds").how(assumed));
     rows
 }
 

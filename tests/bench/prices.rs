@@ -210,6 +210,25 @@ impl Prices {
         (webhook + look + dial + outcome) / 1_000.0 * memory_mb / 1_024.0
     }
 
+    /// Milliseconds of one invocation with a full batch, by its queue.
+    pub(crate) fn batch_ms(&self, work: &Work) -> [(&'static str, f64); 2] {
+        let Assumed {
+            table_request_ms: table,
+            queue_request_ms: queue,
+            provider_request_ms: provider,
+            own_work_ms: own,
+            batch,
+            ..
+        } = self.assumed;
+        [
+            ("dial", own * batch + work.dial_requests * table + provider),
+            (
+                "calls",
+                own * batch + work.outcome_requests * table + work.events * queue,
+            ),
+        ]
+    }
+
     /// Milliseconds in which functions of one cycle run, webhook, look, dialer and outcomes together.
     pub(crate) fn function_ms(&self, gb_seconds: f64) -> f64 {
         gb_seconds * 1_024.0 / self.assumed.memory_mb * 1_000.0
