@@ -48,9 +48,10 @@ pub(crate) enum Size {
 }
 
 type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
+type Measure = fn(Size) -> Rows;
 
 /// All parts, in the order of the table: counts first. A part gives its rows for a size.
-const PARTS: [(&str, fn(Size) -> Rows); 5] = [
+const PARTS: [(&str, Measure); 5] = [
     (cycle::PART, |size| Box::pin(cycle::rows(size))),
     (tick::PART, |size| Box::pin(tick::rows(size))),
     (decisions::PART, |size| Box::pin(decisions::rows(size))),

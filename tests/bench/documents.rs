@@ -18,8 +18,10 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+type Block = fn(&Figures) -> String;
+
 /// Documents with a block, and how it is made.
-const BLOCKS: [(&str, fn(&Figures) -> String); 2] = [("README.md", Figures::markdown), ("GROWTH.md", growth::block)];
+const BLOCKS: [(&str, Block); 2] = [("README.md", Figures::markdown), ("GROWTH.md", growth::block)];
 
 /// Writes the blocks.
 pub(crate) fn write(figures: &Figures) -> Result<(), String> {

@@ -1,5 +1,7 @@
 //! A quick bench, so that the script behind `make bench` cannot rot; and what it counts is what the design allows.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
+
 use std::{path::PathBuf, process::Command};
 
 use serde_json::Value;
