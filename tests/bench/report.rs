@@ -268,7 +268,11 @@ pub(crate) fn shown(value: f64) -> String {
         }
         return if value < 0.0 { format!("-{grouped}") } else { grouped };
     }
-    let places = if size >= 10.0 { 1 } else { 2 };
+    let places = match size {
+        10.0.. => 1,
+        0.1.. => 2,
+        _ => 4,
+    };
     format!("{value:.places$}")
 }
 
@@ -311,6 +315,7 @@ mod tests {
             (999.6, "1,000"),
             (12.34, "12.3"),
             (0.125, "0.12"),
+            (0.01661, "0.0166"),
             (13.0, "13"),
             (-4_200.4, "-4,200"),
         ] {

@@ -28,7 +28,9 @@ use serde_json::{Value, json};
 
 /// Where the queues would be; nothing listens there.
 const QUEUES_URL: &str = "http://queues.bench";
-/// The simulated phone network takes any key but an empty one when it is not told otherwise; this is its own.
+/// SQS charges a request for every 64 KB of it.
+const QUEUE_CHUNK_BYTES: usize = 64 * 1_024;
+/// The key that the simulated phone network asks for.
 const PHONES_KEY: &str = "simulated-network";
 /// The secret that signs the webhooks of these functions.
 pub(crate) const SECRET: &str = "of-the-bench";
@@ -52,7 +54,7 @@ pub(crate) struct Asked {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) asked: Vec<Asked>,
-    /// Requests to SQS that sent something.
+    /// Requests to SQS that sent something, as it charges them.
     pub(crate) sends: u64,
     /// Their messages: queue and body.
     pub(crate) messages: Vec<(String, String)>,
@@ -151,8 +153,9 @@ impl Seam {
     fn sent(&self, body: &Value) -> Value {
         let queue = body["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next());
         let queue = queue.unwrap_or_default();
+        let bytes = body.to_string().len();
         let mut log = self.log();
-        log.sends += 1;
+        log.sends += bytes.div_ceil(QUEUE_CHUNK_BYTES) as u64;
         let mut sent = Vec::new();
         for entry in body["Entries"].as_array().into_iter().flatten() {
             let message = entry["MessageBody"].as_str().unwrap_or_default();
