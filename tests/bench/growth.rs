@@ -28,6 +28,8 @@ const TABLE_UNITS: f64 = 40_000.0;
 const FUNCTIONS: f64 = 1_000.0;
 /// Seconds that a call holds its line: most are not answered.
 const LINE_S: f64 = 45.0;
+/// An attempt is one write unit, so this is the most.
+const ATTEMPT_BYTES: f64 = 1_024.0;
 /// Of a cycle's write units, those of the queue index: out of one place, into another.
 const QUEUE_INDEX_WRITES: f64 = 2.0;
 
@@ -152,6 +154,20 @@ pub(crate) fn block(figures: &Figures) -> String {
             "at AWS's price a GB, with those bytes",
         );
     }
+    let history = calls_a_day * 365.0 * ATTEMPT_BYTES / 1e9;
+    all.row(
+        "history of a year",
+        history,
+        "GB",
+        "1 KB an attempt, without payloads and transcripts",
+    );
+    let storage = history * prices.usd("storage_gb_month");
+    all.row(
+        "dollars a month, that history stored",
+        storage,
+        "$",
+        "at AWS's price a GB",
+    );
     if let Some(cycles) = cycles {
         all.row(
             "machines like the measured one, peak",
