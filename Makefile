@@ -18,7 +18,10 @@ FOUND := target/fuzz/found/$(TARGET)
 # Seconds and bytes of one input as in `tests/tests/fuzz.rs`; memory for the functions and the engines below them.
 FUZZER_ARGS = -max_total_time=$(SECONDS) -timeout=15 -max_len=65536 -rss_limit_mb=4096 -artifact_prefix=$(FOUND)-
 
-.PHONY: help run build test sim law load fuzz lint check-all deny infra lambda clean-data
+# `make bench QUICK=1`, `make bench FULL=1`, `make bench PART="cycle tick"`, `make bench ARGS=--readme`
+BENCH_ARGS = $(if $(QUICK),--size quick) $(if $(FULL),--size full) $(PART) $(ARGS)
+
+.PHONY: help run build test sim law load bench fuzz lint check-all deny infra lambda clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +44,10 @@ law: ## Hold the calling hours against a second reading of the law book on every
 
 load: ## Push 100,000 webhooks and an opening of 100,000 leads through one machine, and replay as many calls (ARGS="--help" lists sizes)
 	cargo run --profile load -p redial-tests --bin load -- $(ARGS)
+
+bench: ## Measure what Redial costs and how fast it is, in one table (QUICK=1 | FULL=1, PART=name; ARGS=--readme writes the last run into the documents)
+	cargo build --profile load --workspace --bins
+	$${CARGO_TARGET_DIR:-target}/load/bench $(BENCH_ARGS)
 
 fuzz: ## Look for inputs that break something; needs a nightly compiler and cargo-fuzz (TARGET=webhook SECONDS=60)
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }

@@ -25,11 +25,23 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 pub(crate) struct Figures {
     rows: Vec<(String, String)>,
     faults: Vec<String>,
+    /// Numbers that `make bench` shows: what, how much, in which unit.
+    pub(crate) numbers: Vec<(&'static str, f64, &'static str)>,
 }
 
 impl Figures {
     pub(crate) fn row(&mut self, name: impl Display, value: impl Display) {
         self.rows.push((name.to_string(), value.to_string()));
+    }
+
+    /// Keeps a number beside the rows.
+    pub(crate) fn number(&mut self, name: &'static str, value: f64, unit: &'static str) {
+        self.numbers.push((name, value, unit));
+    }
+
+    /// What does not agree.
+    pub(crate) fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     /// Notes a row of the books, and a fault if it does not agree.
@@ -96,7 +108,7 @@ impl Figures {
     }
 }
 
-fn mib(what: &str) -> Option<u64> {
+pub(crate) fn mib(what: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(what))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -23,7 +23,7 @@ use crate::{
     runtime_api::RuntimeApi,
 };
 
-const PART: &str = "lambdas";
+pub(crate) const PART: &str = "lambdas";
 /// A process that does nothing for this long will do nothing later; Python needs a second or two on a busy machine.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// `strip` reads and writes a binary once.

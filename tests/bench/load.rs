@@ -6,6 +6,7 @@
 
 #![recursion_limit = "256"]
 
+#[expect(dead_code, reason = "`make bench` shows its numbers")]
 mod figures;
 mod opening;
 mod replay;

@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// Ten minutes before the opening of a Monday in New York.
-const BEFORE: &str = "2026-11-23T15:50:00Z";
-const OPENING: &str = "2026-11-23T16:00:00Z";
+pub(crate) const BEFORE: &str = "2026-11-23T15:50:00Z";
+pub(crate) const OPENING: &str = "2026-11-23T16:00:00Z";
 /// The campaign closes nine hours later; whoever was not called by then is missing.
 const STEPS_MAX: u32 = 9 * 120;
 const STEP: TimeDelta = TimeDelta::seconds(30);
@@ -45,7 +45,7 @@ pub(crate) async fn run(leads: usize, calls_at_once: u32, shards: u32, folder: &
         )]));
     })
     .await;
-    let phones = fill(&app, leads, calls_at_once, shards).await;
+    let phones = fill(&app, leads, calls_at_once, shards, Some(1)).await;
     let (stop, stopped) = watch::channel(false);
     let oldest = tokio::spawn(oldest(
         folder.join("queues.sqlite"),
@@ -87,6 +87,13 @@ pub(crate) async fn run(leads: usize, calls_at_once: u32, shards: u32, folder: &
         "oldest message in the calls queue",
         format!("{} s of virtual time", oldest.num_seconds()),
     );
+    figures.number(
+        "oldest message in the calls queue",
+        oldest.as_seconds_f64(),
+        "s of the campaign",
+    );
+    figures.number("all called and reported after", took.as_secs_f64(), "s");
+    figures.number("called", leads as f64 / took.as_secs_f64(), "calls a second");
     figures.units("call", units, app.running.units(), leads);
     figures.row(
         "real time",
@@ -104,11 +111,17 @@ pub(crate) async fn run(leads: usize, calls_at_once: u32, shards: u32, folder: &
     figures
 }
 
-/// A campaign that calls each lead once, and its leads.
-async fn fill(app: &TestApp, leads: usize, calls_at_once: u32, shards: u32) -> BTreeSet<String> {
+/// A campaign that calls each lead so often, and its leads.
+pub(crate) async fn fill(
+    app: &TestApp,
+    leads: usize,
+    calls_at_once: u32,
+    shards: u32,
+    attempts_max: Option<u32>,
+) -> BTreeSet<String> {
     let campaign = json!({
         "id": "opening", "name": "Opening", "max_concurrent_calls": calls_at_once, "shards": shards.min(calls_at_once),
-        "max_attempts_per_lead": 1, "open_intake": true, "consent": redial_tests::consent(),
+        "max_attempts_per_lead": attempts_max, "open_intake": true, "consent": redial_tests::consent(),
     });
     let made = app.post("/campaigns", campaign).await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -150,6 +163,12 @@ impl Calls {
         let talk: TimeDelta = self.0.iter().map(|(_, accepted, ended)| *ended - *accepted).sum();
         let mean_s = talk.as_seconds_f64() / self.0.len().max(1) as f64;
         let least = minutes(talk) / f64::from(calls_at_once);
+        figures.number("last one called after the opening", last, "minutes of the campaign");
+        figures.number(
+            "last one called, by what all lines busy would take",
+            last / least.max(f64::MIN_POSITIVE),
+            "times",
+        );
         figures.row("length of a call, on average", format!("{mean_s:.1} s"));
         figures.row(
             "last one called",

@@ -18,7 +18,7 @@ use servers::{Postgres, Redis};
 
 use crate::{Size, children, row::Row};
 
-const PART: &str = "peers";
+pub(crate) const PART: &str = "peers";
 /// The longest script fills its queue and runs for some minutes at the full size.
 const SCRIPT_WAIT_MAX: Duration = Duration::from_secs(600);
 /// Leads in one JSON file.

@@ -123,7 +123,11 @@ fn median_and_noise(values: &[f64]) -> (f64, f64) {
         return (0.0, 0.0);
     };
     let median = sorted[sorted.len() / 2];
-    let noise = if median > 0.0 { (most - least) * 100.0 / median } else { 0.0 };
+    let noise = if median > 0.0 {
+        (most - least) * 100.0 / median
+    } else {
+        0.0
+    };
     (median, noise)
 }
 

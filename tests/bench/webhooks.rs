@@ -136,6 +136,23 @@ pub(crate) async fn run(count: usize, at_once: usize, folder: &Path) -> Figures 
         "oldest message in the calls queue",
         format!("{:.1} s", oldest.num_milliseconds() as f64 / 1_000.0),
     );
+    for (name, value, unit) in [
+        ("answered after", answered_after.as_secs_f64(), "s"),
+        ("all applied after", applied_after.as_secs_f64(), "s"),
+        (
+            "applied",
+            count as f64 / applied_after.as_secs_f64(),
+            "webhooks a second",
+        ),
+        (
+            "longest of 99 in 100 waits for an answer",
+            at_per_mille(&waits, 990).as_secs_f64() * 1_000.0,
+            "ms",
+        ),
+        ("oldest message in the calls queue", oldest.as_seconds_f64(), "s"),
+    ] {
+        figures.number(name, value, unit);
+    }
     figures.units("webhook", units, app.running.units(), count);
     let now = app.get("/local/metrics").await["metrics"].clone();
     books(&mut figures, count, unexpected, &metrics, &now);

@@ -1,7 +1,5 @@
 //! Consent that was taken back: for every campaign, until the person gives it anew.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
-
 use redial_tests::{MONDAY_NOON, TestApp, consent};
 use serde_json::{Value, json};
 

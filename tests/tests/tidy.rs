@@ -14,12 +14,13 @@ mod tree;
 use tree::{names_in, none, read, rust, sources};
 
 /// What may stand at the top beside dotfiles.
-const TOP: [&str; 14] = [
+const TOP: [&str; 15] = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
+    "GROWTH.md",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "Makefile",
