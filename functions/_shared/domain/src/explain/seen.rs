@@ -361,7 +361,7 @@ impl Look<'_> {
                     .starts
                     .iter()
                     .filter(|start| start.at > since)
-                    .filter(|start| cap.of == CapOf::Number || start.subject == campaign.subject);
+                    .filter(|start| cap.of == CapOf::Number || start.is_about(&campaign.subject));
                 (
                     format!("{} calls that count", counted.count()),
                     format!(

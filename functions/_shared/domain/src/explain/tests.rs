@@ -30,7 +30,9 @@ fn the_fourth_call_in_florida_names_the_statute_and_its_time() {
         ..lead()
     };
     let campaign = campaign();
-    let ledger = starts(&["2026-11-19T20:00:00Z", "2026-11-20T16:10:00Z", "2026-11-20T16:20:00Z"]);
+    let mut ledger = starts(&["2026-11-19T20:00:00Z", "2026-11-20T16:10:00Z", "2026-11-20T16:20:00Z"]);
+    // What somebody else's call was about is not known, so it counts.
+    ledger.starts[0].subject = Subject::any();
     let input = GateInput {
         lead: &lead,
         ledger: &ledger,
