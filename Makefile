@@ -33,7 +33,7 @@ build: ## Build target/release/redial
 	cargo build --release -p redial-cli
 
 test: ## Run all tests
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 sim: ## Run the functions in hostile worlds and judge what was called (SEEDS=20 | SEED=x, SCENARIO=name, PLANTED=all, TRACE=1)
 	cargo build --quiet --workspace --bin sim

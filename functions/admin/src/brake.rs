@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use redial_aws::App;
-use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
@@ -58,11 +58,7 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
             ..before.clone()
         };
         let activity = Activity::now(app, &caller.actor, "brake lifted", Some(why));
-        let kind = JobKind::LookAgain {
-            campaign: Some(campaign.id.clone()),
-            dry_run: false,
-        };
-        let job = Job::new(app, &caller.actor, kind);
+        let job = Job::look_again(app, &caller.actor, Some(campaign.id.clone()), false);
         let changed = app
             .table
             .change_campaign(&campaign, before.version, &activity, vec![job.put()])

@@ -4,7 +4,7 @@
 //! call. Slots follow the campaign: a campaign that cannot get them does not start.
 
 use redial_aws::bus::Happened;
-use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
@@ -239,13 +239,8 @@ pub(crate) async fn save(
 ) -> Result<Option<(Campaign, Option<String>)>, Problem> {
     let app = caller.app;
     let seen = before.version;
-    let job = opens_more(before, &campaign).then(|| {
-        let kind = JobKind::LookAgain {
-            campaign: Some(campaign.id.clone()),
-            dry_run: false,
-        };
-        Job::new(app, &caller.actor, kind)
-    });
+    let job =
+        opens_more(before, &campaign).then(|| Job::look_again(app, &caller.actor, Some(campaign.id.clone()), false));
     // The words in which somebody vouches for a list are kept with who said them, whatever is said later.
     let said = campaign
         .consent

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::jobs::{Job, send};
 use redial_aws::leads::phone_and_campaign;
 use redial_aws::table::Key;
 use redial_aws::web::{Answer, Problem};
@@ -55,11 +55,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
 /// Starts the job that counts.
 pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let campaign = caller.campaign(id).await?;
-    let kind = JobKind::LookAgain {
-        campaign: Some(campaign.id),
-        dry_run: true,
-    };
-    let job = Job::new(caller.app, &caller.actor, kind);
+    let job = Job::look_again(caller.app, &caller.actor, Some(campaign.id), true);
     let put = caller.app.table.write(job.put()).await;
     put.map_err(|error| unavailable(&error))?;
     send(caller.app, &job.id).await;

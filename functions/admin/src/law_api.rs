@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::jobs::{Job, send};
 use redial_aws::keys;
 use redial_aws::leads::Activity;
 use redial_aws::table::Change;
@@ -228,11 +228,7 @@ async fn change(
         let mut settings = before.clone();
         settings.version = before.version + 1;
         settings.law_version = additions.version;
-        let kind = JobKind::LookAgain {
-            campaign: None,
-            dry_run: false,
-        };
-        let job = Job::new(app, &caller.actor, kind);
+        let job = Job::look_again(app, &caller.actor, None, false);
         // What was decided under this version must be told when it is long gone from the book.
         let why = format!("{}; law version {}", why.unwrap_or_default(), additions.version);
         let activity = Activity::now(app, &caller.actor, what, Some(why));

@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use redial_aws::App;
 use redial_aws::answered::CountedDay;
 use redial_aws::campaigns::CAMPAIGNS_MAX;
-use redial_aws::jobs::{Job, JobKind, send};
+use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_domain::{
@@ -77,13 +77,9 @@ async fn change(app: &App, seen: &Campaign, brake: Option<Brake>, what: &str, sh
     };
     let activity = Activity::now(app, &Actor::system(), what, Some(share.to_owned()));
     // Whoever came while it was on looks again at once.
-    let job = brake.is_none().then(|| {
-        let kind = JobKind::LookAgain {
-            campaign: Some(seen.id.clone()),
-            dry_run: false,
-        };
-        Job::new(app, &Actor::system(), kind)
-    });
+    let job = brake
+        .is_none()
+        .then(|| Job::look_again(app, &Actor::system(), Some(seen.id.clone()), false));
     let also = job.iter().map(Job::put).collect();
     let changed = app
         .table

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::App;
 use crate::keys;
 use crate::leads::{Activity, activity_change};
+use crate::ledgers::if_unchanged;
 use crate::table::{Change, Key, Query, Table, TableError, read, write};
 
 /// Rounds against others who write the same phone, and against a table that is throttled: two seconds at most.
@@ -158,12 +159,7 @@ pub(crate) fn mark_changes(app: &App, phone: &Phone, proof: &Proof, seen: &Ledge
     let change = Change::update(keys::ledger(phone), "SET #sv = :sv, #seq = :next")
         .value(":sv", redial_domain::SCHEMA_VERSION)
         .value(":next", seen.seq + 1);
-    let change = if seen.seq == 0 {
-        change.when("attribute_not_exists(#pk)")
-    } else {
-        change.value(":seen", seen.seq).when("#seq = :seen")
-    };
-    let change = marking(change, phone, proof, &app.ids.record(proof.at));
+    let change = marking(if_unchanged(change, seen), phone, proof, &app.ids.record(proof.at));
     Ok([change, proof_change(phone, proof)?])
 }
 

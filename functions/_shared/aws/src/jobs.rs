@@ -271,6 +271,11 @@ impl Job {
         }
     }
 
+    /// A new job that asks the gate again about the leads of a campaign, or of all.
+    pub fn look_again(app: &App, actor: &Actor, campaign: Option<CampaignId>, dry_run: bool) -> Self {
+        Self::new(app, actor, JobKind::LookAgain { campaign, dry_run })
+    }
+
     /// The write of a new job; it may be part of what makes the job necessary. [`send`] comes after it.
     pub fn put(&self) -> Change {
         Change::put(keys::job(&self.id), self)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempts::with_promises;
 use crate::keys;
 use crate::layout::{EXPIRES_AT, QUEUE_INDEX, REF_INDEX};
-use crate::ledgers::ledger_of;
+use crate::ledgers::{if_unchanged, ledger_of};
 use crate::table::{Change, Item, Key, Page, Query, Table, TableError, read, text, write};
 
 /// Leads of one CRM id that are looked at: a CRM may hold one person in several lists; the first match wins (Q7).
@@ -268,7 +268,7 @@ impl Table {
             let promises = ledger.promises_without(&lead.campaign).filter(|_| is_owed_no_more);
             let revoked_at = revoked_at.filter(|at| ledger.consent_revoked_at.is_none_or(|known| known < *at));
             if promises.is_some() || revoked_at.is_some() {
-                fence = fenced_by(fence, &ledger);
+                fence = if_unchanged(fence, &ledger);
             }
             if let Some(promises) = promises {
                 fence = with_promises(fence, &promises);
@@ -413,13 +413,4 @@ pub fn phone_and_campaign(key: &Key) -> Option<(Phone, CampaignId)> {
 /// The phone of a key under `PHONE#`.
 pub(crate) fn phone_of(key: &Key) -> Option<Phone> {
     Phone::try_from(key.pk.strip_prefix("PHONE#")?.to_owned()).ok()
-}
-
-/// A change of the ledger that is only right if it is still as it was read.
-fn fenced_by(change: Change, seen: &Ledger) -> Change {
-    if seen.seq == 0 {
-        change.when("attribute_not_exists(#seq)")
-    } else {
-        change.value(":seen_seq", seen.seq).when("#seq = :seen_seq")
-    }
 }

@@ -49,6 +49,15 @@ pub(crate) fn ledger_of(item: Option<Item>) -> Result<Ledger, TableError> {
     item.map_or_else(|| Ok(Ledger::default()), read)
 }
 
+/// A change of a ledger that is only right if it is still as it was read.
+pub(crate) fn if_unchanged(change: Change, seen: &Ledger) -> Change {
+    if seen.seq == 0 {
+        change.when("attribute_not_exists(#seq)")
+    } else {
+        change.value(":seen", seen.seq).when("#seq = :seen")
+    }
+}
+
 impl Table {
     /// The ledger as it is now.
     ///

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::keys;
 use crate::layout::EXPIRES_AT;
 use crate::leads::{Activity, activity_change};
+use crate::ledgers::if_unchanged;
 use crate::table::{Change, Table, TableError};
 
 /// Rounds against others who write the same ledger.
@@ -58,11 +59,7 @@ impl ReportedCall {
             .value(":s", starts)
             .value(":next", seen.seq + 1)
             .value(":sv", redial_domain::SCHEMA_VERSION);
-        if seen.seq == 0 {
-            change.when("attribute_not_exists(#pk)")
-        } else {
-            change.value(":seen", seen.seq).when("#seq = :seen")
-        }
+        if_unchanged(change, seen)
     }
 }
 
