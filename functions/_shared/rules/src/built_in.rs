@@ -3,7 +3,6 @@
 //! Which set a campaign uses, and that the built-in one is taken only after a read that found no active version, is
 //! decided elsewhere.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use redial_domain::RuleSetName;
@@ -57,27 +56,26 @@ const EMBEDDED: &[Embedded] = &[
     embedded!("kanban-he"),
 ];
 
-type Loaded = BTreeMap<&'static str, Result<Arc<RuleSet>, Vec<Finding>>>;
+type Loaded = Result<Arc<RuleSet>, Vec<Finding>>;
 
-fn loaded() -> &'static Loaded {
-    static SETS: OnceLock<Loaded> = OnceLock::new();
-    SETS.get_or_init(|| {
-        let load = |set: &str, files: &[(&str, &str)]| {
-            let files = files
-                .iter()
-                .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
-                .collect();
-            let name = RuleSetName::parse(set).map_err(|error| vec![Finding::file(set, error.to_string())])?;
-            RuleSet::from_files(&name, BUILT_IN_VERSION, &files).map(Arc::new)
-        };
-        EMBEDDED.iter().map(|(set, files)| (*set, load(set, files))).collect()
-    })
+/// A set by its name, read and checked when it is first asked for: a function that starts waits for no other.
+fn loaded(set: &str) -> Option<&'static Loaded> {
+    static SETS: [OnceLock<Loaded>; EMBEDDED.len()] = [const { OnceLock::new() }; EMBEDDED.len()];
+    let at = EMBEDDED.iter().position(|(name, _)| *name == set)?;
+    Some(SETS.get(at)?.get_or_init(|| {
+        let files = EMBEDDED[at].1.iter();
+        let files = files
+            .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+            .collect();
+        let name = RuleSetName::parse(set).map_err(|error| vec![Finding::file(set, error.to_string())])?;
+        RuleSet::from_files(&name, BUILT_IN_VERSION, &files).map(Arc::new)
+    }))
 }
 
 impl RuleSet {
     /// The built-in set of that name, compiled once for the process.
     pub fn built_in(name: &RuleSetName) -> Option<Arc<Self>> {
-        loaded().get(name.as_str())?.as_ref().ok().cloned()
+        loaded(name.as_str())?.as_ref().ok().cloned()
     }
 
     /// The names of the built-in sets.
@@ -100,8 +98,8 @@ mod tests {
 
     #[test]
     fn every_built_in_set_passes_its_check_and_its_cases() {
-        for (set, result) in loaded() {
-            let rules = match result {
+        for set in RuleSet::built_in_names() {
+            let rules = match loaded(set).unwrap() {
                 Ok(rules) => rules,
                 Err(findings) => {
                     panic!(
