@@ -5,8 +5,11 @@
 //! list" itself. What others wrote about the talk is read in `stop_in_summary`. When in doubt it stops: a lost lead
 //! costs less than a call after a stop ($500-1,500, 47 U.S.C. § 227(b)(3), (c)(5)).
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
+use crate::phrases::{Phrases, fold};
 use crate::{Side, TranscriptLine, normalize_word};
 
 /// A person's wish not to be called again, with the proof.
@@ -194,25 +197,16 @@ pub fn may_hold_a_stop(text: &str) -> bool {
 }
 
 pub(crate) fn asks_to_stop(text: &str) -> bool {
-    let spoken = fold(text);
-    if ALWAYS.iter().any(|phrase| spoken.contains(&format!(" {phrase} "))) {
-        return true;
-    }
-    UNLESS_LIMITED.iter().any(|phrase| {
-        places(&spoken, phrase).any(|(before, after)| {
-            let asked = matches!(last_word(before), "why" | "if" | "you");
-            !asked && !is_limited(after, &TO_ME)
-        })
-    })
+    asks_to_stop_in(&fold(text))
 }
 
-/// Every place of a phrase in folded text, as what stands before it and after it.
-pub(crate) fn places<'a>(folded: &'a str, phrase: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let phrase = format!(" {phrase} ");
-    let found: Vec<usize> = folded.match_indices(&phrase).map(|(at, _)| at).collect();
-    found
-        .into_iter()
-        .map(move |at| (&folded[..at], &folded[at + phrase.len()..]))
+/// [`asks_to_stop`] of folded text.
+pub(crate) fn asks_to_stop_in(spoken: &str) -> bool {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&ALWAYS[..], &UNLESS_LIMITED], &[""]));
+    PHRASES.places(spoken).any(|place| {
+        let asked = matches!(last_word(place.before), "why" | "if" | "you");
+        place.list == 0 || (!asked && !is_limited(place.after, &TO_ME))
+    })
 }
 
 /// Whether what follows a phrase names a better time or place. "At all", "in the future", "on this number", "until
@@ -230,24 +224,6 @@ pub(crate) fn is_limited(after: &str, whom: &[&str]) -> bool {
 
 pub(crate) fn last_word(text: &str) -> &str {
     text.split_whitespace().next_back().unwrap_or_default()
-}
-
-/// Lower case, apostrophes gone, everything else that is not a letter or digit a single space, spaces around.
-pub(crate) fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len() + 2);
-    folded.push(' ');
-    for c in text.chars() {
-        match c {
-            '\'' | '’' | '׳' => {}
-            c if c.is_alphanumeric() => folded.extend(c.to_lowercase()),
-            _ if !folded.ends_with(' ') => folded.push(' '),
-            _ => {}
-        }
-    }
-    if !folded.ends_with(' ') {
-        folded.push(' ');
-    }
-    folded
 }
 
 pub(crate) fn cut(text: &str) -> String {

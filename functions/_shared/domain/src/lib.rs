@@ -22,6 +22,7 @@ mod ledger_effects;
 mod next_step;
 mod numbers;
 mod phone;
+mod phrases;
 mod promise;
 mod rule;
 mod settings;
@@ -31,6 +32,7 @@ mod stop_in_summary;
 mod times;
 mod window;
 mod words;
+mod zone_clock;
 
 pub use abandoned::{
     ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, AnsweredCalls, BRAKE_LIFTED_MAX, Brake, BrakeLifted,

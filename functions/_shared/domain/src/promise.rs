@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::law::CallingHours;
+use crate::zone_clock::date_in;
 use crate::{Campaign, CampaignId, Lead, LeadState, Ledger, Start, Subject};
 
 /// Promises of one phone that are noted: one for each campaign that it is in, and it is in few. With more, the soonest
@@ -157,7 +158,7 @@ impl Promise {
 
     /// The day cap of the promise's campaign, if it has a place left without a call and none with it.
     fn day_cap_taken(&self, without: &[Start], with: &[Start], due: DateTime<Utc>) -> Option<u32> {
-        let date = |at: DateTime<Utc>| at.with_timezone(&self.zone).date_naive();
+        let date = |at: DateTime<Utc>| date_in(self.zone, at);
         let on_the_day = |starts: &[Start]| starts.iter().filter(|start| date(start.at) == date(due)).count();
         let limit = self.per_day_max as usize;
         (on_the_day(without) < limit && on_the_day(with) >= limit).then_some(self.per_day_max)

@@ -3,7 +3,10 @@
 //! A summary tells of both sides in the third person, so other phrases count here than in the lead's own words. Who
 //! "asked us not to call before noon" names a better time; when in doubt it stops.
 
-use crate::explicit_stop::{asks_to_stop, cut, fold, is_limited, last_word, places};
+use std::sync::LazyLock;
+
+use crate::explicit_stop::{asks_to_stop_in, cut, is_limited, last_word};
+use crate::phrases::{Phrases, Place, fold};
 use crate::{ExplicitStop, StopSource};
 
 /// Phrases that are a stop unless it says that nobody asked for it.
@@ -154,6 +157,9 @@ const FROM: [&str; 13] = [
     "מספרו",
 ];
 
+/// To take, where "off" follows too.
+const TAKING: [&str; 3] = ["take", "taken", "taking"];
+
 /// Words between "removed" and "list".
 const NEAR: usize = 6;
 
@@ -209,37 +215,33 @@ pub fn find_stop_in_summary(summary: &str) -> Option<ExplicitStop> {
         })
 }
 
+/// The lists that are looked for, by their numbers in [`PHRASES`].
+const LISTS: [&[&str]; 5] = [&ALWAYS, &UNLESS_LIMITED, &IF_WISHED, &REMOVALS, &TAKING];
+static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(LISTS, &PREFIXES));
+static DENIED: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&DENIALS], &[""]));
+
 fn tells_of_a_stop(sentence: &str) -> bool {
     let told = fold_long(sentence);
-    let denied = |before: &str| {
-        let before = format!("{before} ");
-        DENIALS.iter().any(|denial| before.contains(&format!(" {denial} ")))
+    // Where the first denial ends; it may share a space with what it denies.
+    let denied_from = DENIED.places(&told).map(|place| told.len() - place.after.len()).next();
+    let denied = |before: &str| denied_from.is_some_and(|end| end <= before.len() + 1);
+    let wished = || {
+        told.split_whitespace()
+            .any(|word| WISHES.iter().any(|wish| word.starts_with(wish)))
     };
-    let any = |phrases: &[&str], counts: &dyn Fn(&str, &str) -> bool| {
-        phrases
-            .iter()
-            .flat_map(|phrase| PREFIXES.map(|prefix| format!("{prefix}{phrase}")))
-            .any(|phrase| places(&told, &phrase).any(|(before, after)| !denied(before) && counts(before, after)))
+    let near = |after: &str| after.split_whitespace().take(NEAR).any(|word| FROM.contains(&word));
+    let counts = |Place { list, before, after }| match list {
+        0 => true,
+        // "Why do not call", "we did not call her", "could not be contacted".
+        1 => !matches!(last_word(before), "why" | "did" | "could" | "can") && !limited(after),
+        2 => !limited(after) && wished(),
+        3 => near(after) || before.split_whitespace().rev().take(4).any(|word| FROM.contains(&word)),
+        _ => near(after) && after.split_whitespace().take(NEAR).any(|word| word == "off"),
     };
-    let wished = told
-        .split_whitespace()
-        .any(|word| WISHES.iter().any(|wish| word.starts_with(wish)));
-    any(&ALWAYS, &|_, _| true)
-        || any(&UNLESS_LIMITED, &|before, after| {
-            // "Why do not call", "we did not call her", "could not be contacted".
-            !matches!(last_word(before), "why" | "did" | "could" | "can") && !limited(after)
-        })
-        || (wished && any(&IF_WISHED, &|_, after| !limited(after)))
-        || any(&REMOVALS, &|before, after| {
-            let what = before.split_whitespace().rev().take(4);
-            what.chain(after.split_whitespace().take(NEAR))
-                .any(|word| FROM.contains(&word))
-        })
-        || any(&["take", "taken", "taking"], &|_, after| {
-            let near: Vec<&str> = after.split_whitespace().take(NEAR).collect();
-            near.contains(&"off") && near.iter().any(|word| FROM.contains(word))
-        })
-        || (!denied(&told) && asks_to_stop(&told))
+    PHRASES
+        .places(&told)
+        .any(|place| !denied(place.before) && counts(place))
+        || (!denied(&told) && asks_to_stop_in(&told))
 }
 
 /// "Because" gives the reason here, not a time as in "don't call me because I am driving".
@@ -249,9 +251,18 @@ fn limited(after: &str) -> bool {
 
 /// As [`fold`], and "doesn't" as two words.
 fn fold_long(sentence: &str) -> String {
-    ["do", "does", "did", "has"].iter().fold(fold(sentence), |told, word| {
-        told.replace(&format!(" {word}nt "), &format!(" {word} not "))
-    })
+    let folded = fold(sentence);
+    let mut long = String::with_capacity(folded.len() + 8);
+    for word in folded.split_inclusive(' ') {
+        match word.strip_suffix("nt ") {
+            Some(verb @ ("do" | "does" | "did" | "has")) => {
+                long.push_str(verb);
+                long.push_str(" not ");
+            }
+            _ => long.push_str(word),
+        }
+    }
+    long
 }
 
 #[cfg(test)]

@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+
+use crate::zone_clock::{Side, date_in, instant};
 
 /// Weekly calling hours of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +52,6 @@ pub enum WindowError {
 
 /// How far ahead an opening is looked for: a year of blackout dates, and some.
 pub(crate) const SEARCH_DAYS_MAX: u64 = 400;
-
-/// No zone has ever skipped more local time than a day (Samoa, 30 December 2011); searched in steps of 15 minutes,
-/// which every zone's offset is a multiple of.
-const GAP_STEPS_MAX: i32 = 96;
-const GAP_STEP_MIN: i64 = 15;
 
 impl LocalTime {
     pub(crate) const DAY_MIN: u16 = 24 * 60;
@@ -141,12 +138,12 @@ impl Window {
 
     /// The local date of an instant.
     pub fn date_of(&self, at: DateTime<Utc>) -> NaiveDate {
-        at.with_timezone(&self.zone).date_naive()
+        date_in(self.zone, at)
     }
 
     /// The first instant of a local date.
     pub fn start_of(&self, date: NaiveDate) -> DateTime<Utc> {
-        self.instant(date, 0, Side::Opening)
+        instant(self.zone, date, 0, Side::Opening)
     }
 
     /// Whether a call may start now and still ring before closing.
@@ -157,10 +154,7 @@ impl Window {
     /// The first instant at or after `from` at which a call may start: `from` itself while open. `None` when it does
     /// not open within 400 days.
     pub fn next_open(&self, from: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
-        // A span may begin on the day before and run past midnight.
-        let first = self.date_of(from).checked_sub_days(Days::new(1))?;
-        first.iter_days().take(SEARCH_DAYS_MAX as usize).find_map(|date| {
-            let (opens, closes) = self.span(date)?;
+        self.spans(from).find_map(|(opens, closes)| {
             let last_start = closes - closing_margin;
             let start = opens.max(from);
             (start < last_start).then_some(start)
@@ -175,21 +169,26 @@ impl Window {
 
     /// The next closing at or after `from`, for people who look at a clock.
     pub fn closes_at(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let first = self.date_of(from).checked_sub_days(Days::new(1))?;
-        first
-            .iter_days()
-            .take(SEARCH_DAYS_MAX as usize)
-            .filter_map(|date| self.span(date))
-            .map(|(_, closes)| closes)
-            .find(|closes| *closes > from)
+        self.spans(from).map(|(_, closes)| closes).find(|closes| *closes > from)
     }
 
-    /// The hours that begin on a local date.
+    /// All spans that may end after an instant.
+    fn spans(&self, from: DateTime<Utc>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+        let today = self.date_of(from);
+        // A span that runs past midnight began on the day before.
+        let first = today.pred_opt().filter(|_| self.end <= self.start).unwrap_or(today);
+        let mut blackouts = self.blackout_dates.range(first..).peekable();
+        let days = first.iter_days().take(SEARCH_DAYS_MAX as usize);
+        days.filter(move |date| blackouts.next_if_eq(&date).is_none())
+            .filter_map(|date| self.span(date))
+    }
+
+    /// The hours that begin on a local date which is no blackout.
     fn span(&self, date: NaiveDate) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        if !self.days.contains(&date.weekday()) || self.blackout_dates.contains(&date) {
+        if !self.days.contains(&date.weekday()) {
             return None;
         }
-        let opens = self.instant(date, self.start.0, Side::Opening);
+        let opens = instant(self.zone, date, self.start.0, Side::Opening);
         let (end_date, end) = if self.end > self.start {
             (date, self.end.0)
         } else {
@@ -200,35 +199,9 @@ impl Window {
                 (next, self.end.0)
             }
         };
-        let closes = self.instant(end_date, end, Side::Closing);
+        let closes = instant(self.zone, end_date, end, Side::Closing);
         (opens < closes).then_some((opens, closes))
     }
-
-    fn instant(&self, date: NaiveDate, minutes: u16, side: Side) -> DateTime<Utc> {
-        instant(self.zone, date, minutes, side)
-    }
-}
-
-/// The instant of a local time, where clocks jump or repeat on the side that is called in less.
-pub(crate) fn instant(zone: Tz, date: NaiveDate, minutes: u16, side: Side) -> DateTime<Utc> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    let mut local = midnight + TimeDelta::minutes(i64::from(minutes));
-    for _ in 0..GAP_STEPS_MAX {
-        match (zone.from_local_datetime(&local), side) {
-            (chrono::LocalResult::Single(at), _) => return at.to_utc(),
-            (chrono::LocalResult::Ambiguous(_, later), Side::Opening) => return later.to_utc(),
-            (chrono::LocalResult::Ambiguous(earlier, _), Side::Closing) => return earlier.to_utc(),
-            (chrono::LocalResult::None, _) => local += TimeDelta::minutes(GAP_STEP_MIN),
-        }
-    }
-    // Unreachable for every zone there is; an hour in UTC is a safe answer to a date that does not exist.
-    local.and_utc()
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Side {
-    Opening,
-    Closing,
 }
 
 #[cfg(test)]

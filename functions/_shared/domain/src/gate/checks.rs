@@ -17,6 +17,8 @@ const IN_FLIGHT_RECHECK: TimeDelta = TimeDelta::seconds(60);
 pub(crate) struct Look<'a> {
     pub(crate) input: GateInput<'a>,
     pub(crate) hours: Result<CallingHours<'a>, NoLaw>,
+    /// The first instant in all calling hours; the asked one while they are open.
+    opens: Option<DateTime<Utc>>,
 }
 
 /// What one check says.
@@ -90,8 +92,11 @@ impl Check {
 
 impl<'a> Look<'a> {
     pub(crate) fn at(input: &GateInput<'a>) -> Self {
+        let hours = CallingHours::of_lead(input.law, input.campaign, input.lead);
+        let opens = |hours: &CallingHours<'_>| hours.next_open(input.now, Campaign::CLOSING_MARGIN);
         Self {
-            hours: CallingHours::of_lead(input.law, input.campaign, input.lead),
+            opens: hours.as_ref().ok().and_then(opens),
+            hours,
             input: *input,
         }
     }
@@ -116,6 +121,9 @@ impl<'a> Look<'a> {
 
     /// The first instant in all calling hours, at or after another one.
     pub(crate) fn opens(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if from <= self.opens? && from >= self.input.now {
+            return self.opens;
+        }
         self.hours.as_ref().ok()?.next_open(from, Campaign::CLOSING_MARGIN)
     }
 
@@ -146,20 +154,20 @@ impl<'a> Look<'a> {
                 Some(ClosedReason::SubjectStopped { since: stop.at })
             }
             Check::Law => {
-                let NoLaw { jurisdiction } = hours.err()?.clone();
+                let NoLaw { jurisdiction } = *hours.err()?;
                 Some(ClosedReason::NoLaw { jurisdiction })
             }
             Check::Consent => {
                 let missing = consent_missing(hours.ok()?, lead, ledger, campaign, now)?;
                 Some(ClosedReason::NoConsent {
-                    jurisdiction: missing.record.jurisdiction.clone(),
+                    jurisdiction: missing.record.jurisdiction,
                     needed: missing.needed,
                 })
             }
             Check::Registry => {
                 let unchecked = registry_unchecked(hours.ok()?, lead, ledger, campaign, now)?;
                 Some(ClosedReason::RegistryUnchecked {
-                    jurisdiction: unchecked.record.jurisdiction.clone(),
+                    jurisdiction: unchecked.record.jurisdiction,
                     days_max: unchecked.days_max,
                 })
             }
@@ -170,7 +178,7 @@ impl<'a> Look<'a> {
             }
             Check::EverOpen => {
                 hours.ok()?;
-                self.opens(now).is_none().then_some(ClosedReason::NeverOpens)
+                self.opens.is_none().then_some(ClosedReason::NeverOpens)
             }
             _ => None,
         }
@@ -188,26 +196,26 @@ impl<'a> Look<'a> {
         } = self.input;
         let hours = self.hours.as_ref().ok()?;
         let window = &campaign.window;
-        let soon = now + OPERATOR_RECHECK;
+        let soon = || now + OPERATOR_RECHECK;
         match check {
-            Check::Enabled => (!switches.enabled).then_some((WaitReason::Disabled, soon)),
-            Check::Running => (!switches.running).then_some((WaitReason::Stopped, soon)),
+            Check::Enabled => (!switches.enabled).then(|| (WaitReason::Disabled, soon())),
+            Check::Running => (!switches.running).then(|| (WaitReason::Stopped, soon())),
             Check::Campaign => {
                 let status = switches.campaign;
-                (status != CampaignStatus::Running).then_some((WaitReason::CampaignNotRunning { status }, soon))
+                (status != CampaignStatus::Running).then(|| (WaitReason::CampaignNotRunning { status }, soon()))
             }
             Check::AbandonedCalls => {
                 let brake = campaign.braked(now)?;
-                Some((WaitReason::AbandonedCalls { calls: brake.calls }, soon))
+                Some((WaitReason::AbandonedCalls { calls: brake.calls }, soon()))
             }
             Check::Banned => {
                 let ban = hours.banned_by(now, Campaign::CLOSING_MARGIN)?;
                 let reason = WaitReason::Banned {
-                    jurisdiction: ban.jurisdiction.clone(),
+                    jurisdiction: ban.jurisdiction,
                     ends_at: ban.until,
                     because: ban.added.reason.clone(),
                 };
-                Some((reason, ban.until.map_or(soon, |until| until.min(soon))))
+                Some((reason, ban.until.map_or_else(soon, |until| until.min(soon()))))
             }
             Check::InFlight => {
                 ledger.inflight.as_ref()?;
@@ -220,7 +228,7 @@ impl<'a> Look<'a> {
             Check::LawCap => {
                 let (record, cap, until) = hours.capped_by(&ledger.starts, &campaign.subject, now)?;
                 let reason = WaitReason::LawCap {
-                    jurisdiction: record.jurisdiction.clone(),
+                    jurisdiction: record.jurisdiction,
                     limit: cap.calls,
                     hours: cap.hours,
                 };
@@ -229,8 +237,8 @@ impl<'a> Look<'a> {
             Check::DailyCap => {
                 let today = window.date_of(now);
                 let limit = campaign.attempts_per_day_max;
-                let tomorrow = today.succ_opt().map_or(soon, |date| window.start_of(date));
-                (ledger.calls_on(today, window) >= limit).then_some((WaitReason::DailyCap { limit }, tomorrow))
+                let tomorrow = || today.succ_opt().map_or_else(soon, |date| window.start_of(date));
+                (ledger.calls_on(today, window) >= limit).then(|| (WaitReason::DailyCap { limit }, tomorrow()))
             }
             Check::KeptForCallback => {
                 let KeptRoom { limit, until } = ledger.kept_for_callback(lead, campaign, hours, now)?;
@@ -246,10 +254,11 @@ impl<'a> Look<'a> {
                 let until = ledger.last_start()? + TimeDelta::seconds(MINIMUM_GAP_S);
                 (until > now).then_some((WaitReason::MinimumGap { limit_s: MINIMUM_GAP_S }, until))
             }
+            Check::LawHours | Check::Window if self.opens == Some(now) => None,
             Check::LawHours => {
                 let closed = hours.closed_by(now, Campaign::CLOSING_MARGIN)?;
                 let reason = WaitReason::OutsideLaw {
-                    jurisdiction: closed.record.jurisdiction.clone(),
+                    jurisdiction: closed.record.jurisdiction,
                     zone: closed.zone.name().to_owned(),
                 };
                 Some((reason, now))

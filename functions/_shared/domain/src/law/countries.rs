@@ -80,7 +80,7 @@ pub(super) fn named(text: &str) -> Option<&'static Place> {
     let name = folded(text);
     let name = name.strip_prefix("ca-").unwrap_or(&name);
     let (_, place) = all.get(all.by_name.get(name))?;
-    Some(place).filter(|place| place.jurisdictions.iter().all(|is| is.as_str() != "US"))
+    Some(place).filter(|place| place.jurisdictions.iter().all(|is| *is != Jurisdiction::US))
 }
 
 impl Jurisdiction {

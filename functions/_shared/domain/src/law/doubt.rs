@@ -36,7 +36,7 @@ impl Doubt {
         means.iter().filter(without).map(move |is| Self {
             field,
             told: told.to_owned(),
-            no_record: Some(is.clone()),
+            no_record: Some(*is),
         })
     }
 

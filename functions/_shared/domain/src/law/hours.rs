@@ -8,10 +8,11 @@ use chrono_tz::Tz;
 
 use super::{Ban, Cap, CapOf, Holidays, Jurisdiction, Law, Places, Record, SpokenBy};
 use crate::window::SEARCH_DAYS_MAX;
+use crate::zone_clock::date_in;
 use crate::{Campaign, Lead, Start, Subject, Window};
 
 /// Leaps of one search: two a day and zone for as long as a campaign's own opening is looked for.
-const LEAPS_MAX: u32 = 1_000;
+const LEAPS_MAX: usize = 1_000;
 
 /// One record in one zone.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +27,8 @@ pub struct Legal<'a> {
 
 impl Legal<'_> {
     fn spans(&self, from: DateTime<Utc>) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
-        let first = from.with_timezone(&self.zone).date_naive();
-        let days = first.checked_sub_days(Days::new(1)).unwrap_or(first).iter_days();
+        // No law's hours run past midnight, so those of yesterday are over.
+        let days = date_in(self.zone, from).iter_days();
         days.take(SEARCH_DAYS_MAX as usize)
             .filter_map(|date| self.record.span(self.holidays, self.zone, date))
     }
@@ -38,6 +39,11 @@ impl Legal<'_> {
             let start = opens.max(from);
             (start < closes - closing_margin).then_some(start)
         })
+    }
+
+    fn is_in_force(&self, at: DateTime<Utc>) -> bool {
+        let is_dated = self.record.from.is_some() || self.record.until.is_some();
+        !is_dated || self.record.is_in_force(date_in(self.zone, at))
     }
 
     fn closes_at(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -86,7 +92,7 @@ impl<'a> CallingHours<'a> {
             }
             if legal.len() == before {
                 return Err(NoLaw {
-                    jurisdiction: Some(jurisdiction.clone()),
+                    jurisdiction: Some(*jurisdiction),
                 });
             }
         }
@@ -106,16 +112,18 @@ impl<'a> CallingHours<'a> {
     /// The first instant at or after `from` at which a call may start; `from` itself while all is open. `None` when
     /// nothing opens within 400 days.
     pub fn next_open(&self, from: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
-        let mut at = from;
-        for _ in 0..LEAPS_MAX {
-            let mut next = self.window.next_open(at, closing_margin)?;
-            for legal in &self.legal {
-                next = legal.next_open(next, closing_margin)?;
-            }
-            if next == at {
+        let all = 1 + self.legal.len();
+        let (mut at, mut agree) = (from, 0);
+        for n in 0..LEAPS_MAX * all {
+            let next = match (n % all).checked_sub(1) {
+                None => self.window.next_open(at, closing_margin),
+                Some(n) => self.legal.get(n)?.next_open(at, closing_margin),
+            }?;
+            agree = if next == at { agree + 1 } else { 1 };
+            at = next;
+            if agree == all {
                 return Some(at);
             }
-            at = next;
         }
         None
     }
@@ -147,9 +155,7 @@ impl<'a> CallingHours<'a> {
 
     /// The records in force now, each with the date of its zone.
     pub fn in_force(&self, at: DateTime<Utc>) -> impl Iterator<Item = &Legal<'a>> {
-        self.legal
-            .iter()
-            .filter(move |legal| legal.record.is_in_force(at.with_timezone(&legal.zone).date_naive()))
+        self.legal.iter().filter(move |legal| legal.is_in_force(at))
     }
 
     /// The first opening on a later date of the campaign than that of `after`.
@@ -166,10 +172,7 @@ impl<'a> CallingHours<'a> {
         now: DateTime<Utc>,
     ) -> Option<(&'a Record, Cap, DateTime<Utc>)> {
         let capped = self.legal.iter().filter_map(|legal| {
-            let cap = legal
-                .record
-                .cap
-                .filter(|_| legal.record.is_in_force(now.with_timezone(&legal.zone).date_naive()))?;
+            let cap = legal.record.cap.filter(|_| legal.is_in_force(now))?;
             // Counted is not ringing: a call may ring a closing margin after the start that counts, and so much longer the
             // person has had it.
             let hours = TimeDelta::hours(i64::from(cap.hours)) + Campaign::CLOSING_MARGIN;

@@ -90,7 +90,7 @@ impl Law {
         };
         for record in book.record {
             law.check(&record)?;
-            law.records.entry(record.jurisdiction.clone()).or_default().push(record);
+            law.records.entry(record.jurisdiction).or_default().push(record);
         }
         Ok(law)
     }
@@ -99,7 +99,7 @@ impl Law {
     fn check(&self, record: &Record) -> Result<(), LawError> {
         let bad = |why: String| {
             Err(LawError::Record {
-                jurisdiction: record.jurisdiction.clone(),
+                jurisdiction: record.jurisdiction,
                 why,
             })
         };

@@ -8,14 +8,32 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Added, Holidays};
 use crate::LocalTime;
-use crate::window::{Side, instant};
+use crate::zone_clock::{Side, instant};
 
 /// A country (ISO 3166-1: `US`, `IN`, `IL` is Israel) or a state (ISO 3166-2: `US-FL`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Jurisdiction(String);
+pub struct Jurisdiction {
+    /// Filled with zeros, so that its order is that of the codes.
+    letters: [u8; CODE_MAX],
+    len: u8,
+}
+
+/// Letters of the longest code.
+const CODE_MAX: usize = "US-FL".len();
 
 impl Jurisdiction {
+    /// The United States.
+    pub const US: Self = Self {
+        letters: *b"US\0\0\0",
+        len: 2,
+    };
+    /// The strictest hours and cap of all states.
+    pub(super) const SOMEWHERE_IN_US: Self = Self {
+        letters: *b"US-?\0",
+        len: 4,
+    };
+
     /// Reads a code.
     pub fn parse(code: &str) -> Option<Self> {
         let letters = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
@@ -24,28 +42,44 @@ impl Jurisdiction {
             // `US-?`: somewhere in it, nobody knows where.
             Some((country, state)) => letters(country) && (letters(state) || state == "?"),
         };
-        fits.then(|| Self(code.to_owned()))
+        let mut letters = [0; CODE_MAX];
+        letters
+            .get_mut(..code.len())
+            .filter(|_| fits)?
+            .copy_from_slice(code.as_bytes());
+        let len = u8::try_from(code.len()).ok()?;
+        Some(Self { letters, len })
     }
 
     /// The code.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let code = self.letters.get(..self.len.into()).unwrap_or_default();
+        std::str::from_utf8(code).unwrap_or_default()
     }
 
     /// The state's part of the code; the country's where there is none.
     pub fn state(&self) -> &str {
-        self.0.split('-').next_back().unwrap_or(&self.0)
+        self.as_str().split_once('-').map_or(self.as_str(), |(_, state)| state)
     }
 
     /// The country's part of the code.
-    pub fn country(&self) -> &str {
-        self.0.split('-').next().unwrap_or(&self.0)
+    pub fn country(&self) -> Self {
+        Self {
+            letters: [self.letters[0], self.letters[1], 0, 0, 0],
+            len: 2,
+        }
     }
 }
 
 impl fmt::Display for Jurisdiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Jurisdiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 
@@ -59,7 +93,7 @@ impl TryFrom<String> for Jurisdiction {
 
 impl From<Jurisdiction> for String {
     fn from(jurisdiction: Jurisdiction) -> Self {
-        jurisdiction.0
+        jurisdiction.as_str().to_owned()
     }
 }
 
