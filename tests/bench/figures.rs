@@ -115,6 +115,17 @@ pub(crate) fn mib(what: &str) -> Option<u64> {
     Some(kib / 1_024)
 }
 
+/// Processor time that this process used so far, in ms.
+pub(crate) fn processor_ms() -> Option<u64> {
+    /// Linux counts in hundredths of a second for programs, whatever it does inside (proc(5), `stat`).
+    const TICK_MS: u64 = 10;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program is in parentheses and may have spaces; user and system time are 12 and 13 behind it.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+    Some(ticks.sum::<Result<u64, _>>().ok()? * TICK_MS)
+}
+
 /// How far it is.
 #[derive(Debug)]
 pub(crate) struct Progress {

@@ -9,12 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dynoxide::Database;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use redial_aws::layout::INDEXES;
 use redial_local::create::TABLE_NAME;
+use redial_local::dynamodb;
 
 /// A write this recent makes an item hot for transactions.
 const HOT: TimeDelta = TimeDelta::milliseconds(50);
@@ -251,41 +250,8 @@ impl TableEngine {
 }
 
 fn dispatch(database: &Database, operation: &str, request: &Value) -> Answered {
-    fn run<Q: DeserializeOwned, A: Serialize>(
-        request: &Value,
-        execute: impl FnOnce(Q) -> dynoxide::Result<A>,
-    ) -> Answered {
-        let request = match serde_json::from_str::<Q>(&request.to_string()) {
-            Ok(request) => request,
-            Err(error) => return Answered::error("SerializationException", &error.to_string()),
-        };
-        match execute(request) {
-            Ok(answer) => Answered {
-                status: 200,
-                body: serde_json::to_string(&answer).unwrap_or_default(),
-            },
-            Err(error) => Answered {
-                status: error.status_code(),
-                body: error.to_json(),
-            },
-        }
-    }
-    match operation {
-        "CreateTable" => run(request, |request| database.create_table(request)),
-        "DescribeTable" => run(request, |request| database.describe_table(request)),
-        "ListTables" => run(request, |request| database.list_tables(request)),
-        "DescribeTimeToLive" => run(request, |request| database.describe_time_to_live(request)),
-        "UpdateTimeToLive" => run(request, |request| database.update_time_to_live(request)),
-        "GetItem" => run(request, |request| database.get_item(request)),
-        "BatchGetItem" => run(request, |request| database.batch_get_item(request)),
-        "Query" => run(request, |request| database.query(request)),
-        "Scan" => run(request, |request| database.scan(request)),
-        "PutItem" => run(request, |request| database.put_item(request)),
-        "UpdateItem" => run(request, |request| database.update_item(request)),
-        "DeleteItem" => run(request, |request| database.delete_item(request)),
-        "TransactWriteItems" => run(request, |request| database.transact_write_items(request)),
-        other => Answered::error("UnknownOperationException", other),
-    }
+    let (status, body) = dynamodb::answer(database, operation, request.to_string().as_bytes());
+    Answered { status, body }
 }
 
 fn key_of(of: &Value) -> Option<ItemKey> {

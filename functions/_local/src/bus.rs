@@ -103,6 +103,38 @@ impl Bus {
         self.shared.arrivals.subscribe()
     }
 
+    /// Answers one request in this process: status and body. `target` is its `X-Amz-Target`.
+    pub fn answer(&self, target: &str, body: &[u8]) -> (u16, String) {
+        let refused = |body: Value| (400, body.to_string());
+        if target != "AWSEvents.PutEvents" {
+            let message = format!("`redial local` has PutEvents only, not `{target}`.");
+            return refused(json!({ "__type": "UnknownOperationException", "message": message }));
+        }
+        let Ok(request) = serde_json::from_slice::<Value>(body) else {
+            return refused(json!({ "__type": "SerializationException" }));
+        };
+        let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if !(1..=ENTRIES_MAX).contains(&entries.len()) {
+            let message = format!(
+                "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and {ENTRIES_MAX}"
+            );
+            return refused(json!({ "__type": "ValidationException", "message": message }));
+        }
+        let mut failed = 0;
+        let results: Vec<Value> = entries
+            .iter()
+            .map(|entry| match self.keep(entry) {
+                Ok(id) => json!({ "EventId": id }),
+                Err(refusal) => {
+                    failed += 1;
+                    json!({ "ErrorCode": refusal.code, "ErrorMessage": refusal.message })
+                }
+            })
+            .collect();
+        let body = json!({ "FailedEntryCount": failed, "Entries": results });
+        (200, body.to_string())
+    }
+
     fn keep(&self, entry: &Value) -> Result<String, Refusal> {
         let text = |name: &str| entry[name].as_str().filter(|text| !text.is_empty());
         let missing = |name: &str| Refusal {
@@ -154,46 +186,9 @@ async fn put_events(State(bus): State<Bus>, headers: HeaderMap, body: Bytes) -> 
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    if target != "AWSEvents.PutEvents" {
-        let message = format!("`redial local` has PutEvents only, not `{target}`.");
-        return answer(
-            StatusCode::BAD_REQUEST,
-            &json!({ "__type": "UnknownOperationException", "message": message }),
-        );
-    }
-    let Ok(request) = serde_json::from_slice::<Value>(&body) else {
-        return answer(StatusCode::BAD_REQUEST, &json!({ "__type": "SerializationException" }));
-    };
-    let entries = request["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if !(1..=ENTRIES_MAX).contains(&entries.len()) {
-        let message = format!(
-            "{} validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length between 1 and {ENTRIES_MAX}",
-            1
-        );
-        return answer(
-            StatusCode::BAD_REQUEST,
-            &json!({ "__type": "ValidationException", "message": message }),
-        );
-    }
-    let mut failed = 0;
-    let results: Vec<Value> = entries
-        .iter()
-        .map(|entry| match bus.keep(entry) {
-            Ok(id) => json!({ "EventId": id }),
-            Err(refusal) => {
-                failed += 1;
-                json!({ "ErrorCode": refusal.code, "ErrorMessage": refusal.message })
-            }
-        })
-        .collect();
-    answer(
-        StatusCode::OK,
-        &json!({ "FailedEntryCount": failed, "Entries": results }),
-    )
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response {
-    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], body.to_string()).into_response()
+    let (status, body) = bus.answer(target, &body);
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], body).into_response()
 }
 
 #[cfg(test)]

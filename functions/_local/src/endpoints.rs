@@ -2,8 +2,9 @@
 
 use std::io;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::{http::HttpClient, stalled_stream_protection::StalledStreamProtectionConfig};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use tokio::net::TcpListener;
 
@@ -98,12 +99,20 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 /// The SDK's configuration for this machine. It never reads the environment or profiles, so that no real account can
 /// be meant.
 pub fn sdk_config(urls: AwsUrls) -> SdkConfig {
+    sdk_config_over(urls, aws_smithy_http_client::Builder::new().build_http())
+}
+
+/// As [`sdk_config`], with another way to the APIs than their ports.
+pub fn sdk_config_over(urls: AwsUrls, way: impl HttpClient + 'static) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "redial local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static(REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        // Keys that never end need no cache, and no answer of this machine is a stream that may stall.
+        .identity_cache(IdentityCache::no_cache())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(way)
         .endpoint_url(NOWHERE)
         .service_config(urls)
         .build()

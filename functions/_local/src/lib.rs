@@ -18,6 +18,7 @@ pub mod event_source;
 pub mod first_state;
 pub mod functions;
 pub mod http;
+pub mod in_process;
 pub mod local_routes;
 pub mod options;
 pub mod phone_deliveries;

@@ -177,9 +177,15 @@ impl Machine {
 
     /// Lets `duration` pass, doing everything that is due in its order, and settles at the end.
     pub async fn advance(&self, duration: TimeDelta) -> Result<(), RunnerError> {
+        self.advance_together(duration, TimeDelta::zero()).await
+    }
+
+    /// As [`Self::advance`], but what is due within `grain` of each other is done together, as it is on a machine whose
+    /// clock does not wait.
+    pub async fn advance_together(&self, duration: TimeDelta, grain: TimeDelta) -> Result<(), RunnerError> {
         let _stepping = self.stepping.lock().await;
         let target = self.clock.now() + duration;
-        self.step_to(target, TimeDelta::zero()).await
+        self.step_to(target, grain).await
     }
 
     /// Lets time pass until `target`; what is due within `grain` of each other is done together.

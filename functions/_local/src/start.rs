@@ -21,9 +21,10 @@ use crate::{
     create,
     data_dir::DataDir,
     dynamodb,
-    endpoints::{AwsUrls, bind, sdk_config, url_of},
+    endpoints::{AwsUrls, bind, sdk_config_over, url_of},
     first_state::{PHONES_KEY, add_demo, ensure_api_key, functions_environment, prepare_demo},
     http::{self, Front},
+    in_process::InProcess,
     local_routes::{self, LocalState},
     options::{Options, Port},
     phone_server,
@@ -95,7 +96,14 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         sqs: ports.places.sqs_url.clone(),
         events: ports.places.bus_url.clone(),
     };
-    let config = sdk_config(urls);
+    // The functions' own requests need no socket; the ports are for everybody else.
+    let engines_here = InProcess {
+        database: table_server.database.clone(),
+        queues: engines.queues.clone(),
+        sqs_url: ports.places.sqs_url.clone(),
+        bus: engines.bus.clone(),
+    };
+    let config = sdk_config_over(urls, engines_here);
     create::table(&aws_sdk_dynamodb::Client::new(&config)).await?;
     create::queues(&aws_sdk_sqs::Client::new(&config)).await?;
     if let Some(data) = &data {
