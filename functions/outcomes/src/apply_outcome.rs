@@ -2,8 +2,8 @@
 //!
 //! Data flow: message → facts, in our words → an explicit stop is written first, before anything can fail → whose call
 //! is it? → the first terminal report finishes the attempt: rules, next step, and one transaction over attempt, lead
-//! and ledger; every later report adds what was not known (`add_to_attempt`) → what follows from it (`effects`), which
-//! is done again when the same message comes again.
+//! and what changes in the ledger; every later report adds what was not known (`add_to_attempt`) → what follows from it
+//! (`effects`), which is done again when the same message comes again.
 //!
 //! Nothing is dropped: what cannot be read or matched is kept and counted. Facts always commit; a rule that fails
 //! parks the lead and frees the line.
@@ -30,7 +30,7 @@ use redial_telephony::{bland, convoso};
 use tokio::sync::OnceCell;
 
 use crate::add_lead::add_lead;
-use crate::effects::{HeldSlot, News, Receipt, note_talk, tell};
+use crate::effects::{HeldSlot, News, Receipt, free_line, note_talk, tell};
 use crate::find_call::{Call, find_call};
 
 /// Rounds against others who write the same phone at the same time. Twenty deliveries at once are three rounds.
@@ -426,7 +426,15 @@ impl Applier {
             }
         }
         match self.app.table.finish(&finish).await? {
-            Committed::AlreadyFinished | Committed::Stale => return Ok(None),
+            Committed::Stale => return Ok(None),
+            Committed::AlreadyFinished => {
+                // Whoever finished it may have been cut off before its line was free.
+                if fence == LedgerFence::Release {
+                    free_line(&self.app, phone, &attempt.id).await?;
+                }
+                return Ok(None);
+            }
+            Committed::LineHeld => free_line(&self.app, phone, &attempt.id).await?,
             Committed::Done => {}
         }
         self.app.table.note_callback(&attempt).await?;

@@ -1,11 +1,12 @@
-//! What follows from a commit: the slot is free again, a callback that was dialed is noted, and the bus hears what
+//! What follows from a commit: line and slot are free again, a callback that was dialed is noted, and the bus hears what
 //! became of the lead.
 //!
 //! It comes after the commit and outside of it, so it may be cut off; the same message again does it again. Doing it
-//! twice frees nobody else's slot, and listeners may hear the same thing twice.
+//! twice frees nobody else's line or slot, and listeners may hear the same thing twice.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::join_all;
 use redial_aws::App;
@@ -16,6 +17,11 @@ use redial_aws::talks::Talk;
 use redial_domain::{Attempt, AttemptId, Campaign, CampaignId, Facts, LeadId, Owner, Phone, StatusName, StopScope};
 
 use crate::apply_outcome::ApplyError;
+
+/// Rounds against a transaction that holds the ledger at the moment, as a mark does; each is over in milliseconds.
+const LINE_ROUNDS_MAX: u32 = 4;
+/// Longest pause between two rounds.
+const LINE_PAUSE: Duration = Duration::from_millis(40);
 
 /// A slot, and the attempt that held it.
 #[derive(Debug)]
@@ -93,6 +99,17 @@ pub(crate) async fn free_slots(app: &App, receipts: impl Iterator<Item = &Receip
         }
     }))
     .await;
+}
+
+/// Frees the line of an attempt that is finished, if the attempt still has it.
+pub(crate) async fn free_line(app: &App, phone: &Phone, finished: &AttemptId) -> Result<(), ApplyError> {
+    for n in 1..LINE_ROUNDS_MAX {
+        match app.table.free_line(phone, finished).await {
+            Err(error) if error.is_conflict() => tokio::time::sleep(app.ids.jitter(LINE_PAUSE * n)).await,
+            freed => return Ok(freed?),
+        }
+    }
+    Ok(app.table.free_line(phone, finished).await?)
 }
 
 /// Tells the bus what an attempt did to its lead.
