@@ -168,7 +168,7 @@ async fn a_line_that_was_not_freed_and_of_which_nothing_is_heard_is_freed_by_rec
         stands.line_held && stands.slot_held,
         "nobody calls meanwhile: {stands:?}"
     );
-    app.advance(TimeDelta::minutes(90)).await;
+    app.advance(TimeDelta::minutes(100)).await;
     let ledger = app.running.app.table.ledger(&called.phone).await.unwrap();
     assert!(!ledger.holds(&called.attempt));
     let calls = app.calls().await;

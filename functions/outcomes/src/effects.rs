@@ -73,10 +73,13 @@ pub(crate) struct News<'a> {
     pub(crate) parked: bool,
 }
 
+type Noted<'a> = (&'a Receipt, HeldSlot);
+
 /// Frees the slots that messages of a batch leave, each if its attempt still has it; those of one slot item by one write.
 /// One that could not be freed stays noted.
 pub(crate) async fn free_slots(app: &App, receipts: impl Iterator<Item = &Receipt>) {
-    let mut items: BTreeMap<(String, u32, u32), Vec<(&Receipt, HeldSlot)>> = BTreeMap::new();
+    // By owner, shard and number of the slot item.
+    let mut items: BTreeMap<(String, u32, u32), Vec<Noted<'_>>> = BTreeMap::new();
     for receipt in receipts {
         if let Some(held) = receipt.take()
             && let Some((shard, n)) = place(&held.slot)
@@ -86,7 +89,7 @@ pub(crate) async fn free_slots(app: &App, receipts: impl Iterator<Item = &Receip
         }
     }
     join_all(items.into_iter().map(|((_, shard, n), held)| async move {
-        let token = |(_, held): &(_, HeldSlot)| (held.phone.clone(), held.attempt.clone());
+        let token = |(_, held): &Noted<'_>| (held.phone.clone(), held.attempt.clone());
         let tokens: Vec<_> = held.iter().map(token).collect();
         let Some(owner) = held.first().map(|(_, held)| held.owner.clone()) else {
             return;
