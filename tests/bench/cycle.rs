@@ -1,10 +1,11 @@
 //! What one redial cycle costs, step by step: the minute's look claims a lead, the dialer reserves its line and places the
 //! call, the webhook comes, the outcome is written, the slot is free.
 //!
-//! Each function runs over [`Seam`] and is started by hand, one message at a time, so every request has its step. A lead
-//! alone is the dear case, with every cache cold; of a minute with many leads the costs of looking are shared.
+//! Each function runs over [`Seam`] and is started by hand, so every request has its step. A lead alone is the dear case,
+//! with every cache cold; of a minute with many leads the costs of looking are shared, and those that the messages of a
+//! batch share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_local::phone_deliveries::sign;
@@ -183,8 +184,10 @@ pub(crate) async fn rows(_: Size) -> Vec<Row> {
     let prices = Prices::read();
     let mut rows = Vec::new();
     let mut mean = (Cost::default(), Work::default());
+    let mut one_by_one = (Cost::default(), Work::default());
+    let batch = prices.assumed.batch as usize;
     for kind in Kind::ALL {
-        let alone = cycles(kind, 1).await;
+        let alone = cycles(kind, 1, 1).await;
         for (step, cost) in &alone.steps {
             let name = format!("{ALONE}, {}: {}", kind.name(), step.name());
             rows.extend(costs(&name, *cost));
@@ -201,7 +204,7 @@ pub(crate) async fn rows(_: Size) -> Vec<Row> {
             read,
             requests,
         ]);
-        let many = cycles(kind, MANY).await;
+        let many = cycles(kind, MANY, batch).await;
         for (step, cost) in &many.steps {
             let name = format!("among {MANY}, {}: {}", kind.name(), step.name());
             rows.extend(costs(&name, *cost));
@@ -211,6 +214,9 @@ pub(crate) async fn rows(_: Size) -> Vec<Row> {
         let share = prices.share(kind);
         mean.0 = mean.0.plus(many.sum(), share);
         mean.1.add(&many.work, share);
+        let singly = cycles(kind, MANY, 1).await;
+        one_by_one.0 = one_by_one.0.plus(singly.sum(), share);
+        one_by_one.1.add(&singly.work, share);
     }
     let packed = redial_aws::kept::pack(payload(Kind::Talk).as_bytes()).len();
     rows.push(
@@ -222,7 +228,7 @@ pub(crate) async fn rows(_: Size) -> Vec<Row> {
         )
         .beside("as it came", payload(Kind::Talk).len() as f64),
     );
-    rows.extend(mean_rows(&prices, mean.0, &mean.1));
+    rows.extend(mean_rows(&prices, &mean, &one_by_one));
     rows
 }
 
@@ -235,17 +241,18 @@ fn costs(name: &str, cost: Cost) -> [Row; 3] {
     ]
 }
 
-fn mean_rows(prices: &Prices, mean: Cost, work: &Work) -> Vec<Row> {
+/// Of cycles whose messages come in full batches, and of such whose messages come one by one.
+fn mean_rows(prices: &Prices, (mean, work): &(Cost, Work), one_by_one: &(Cost, Work)) -> Vec<Row> {
     let plain = mean.write - mean.doubled;
     let how = prices.mix_in_words();
-    let [write, read, requests] = costs(MEAN, mean).map(|row| row.how(how.clone()));
+    let [write, read, requests] = costs(MEAN, *mean).map(|row| row.how(how.clone()));
     let batch = prices.assumed.batch;
-    let dollars = |write: f64, batch: f64| prices.million(write, mean.read, work, batch);
-    let million = |batch: f64, name: &str| {
-        Row::counted(PART, name, dollars(mean.write, batch).sum(), "$ a million cycles")
+    let million = |(cost, work): &(Cost, Work), batch: f64, name: &str| {
+        let dollars = |write: f64| prices.million(write, cost.read, work, batch).sum();
+        Row::counted(PART, name, dollars(cost.write), "$ a million cycles")
             .how(prices.in_words())
             .target(Target::AtMost(DOLLARS_MAX))
-            .beside("ordered plain writes", dollars(plain, batch).sum())
+            .beside("ordered plain writes", dollars(cost.write - cost.doubled))
     };
     let mut rows = vec![
         write
@@ -253,10 +260,10 @@ fn mean_rows(prices: &Prices, mean: Cost, work: &Work) -> Vec<Row> {
             .beside("ordered plain writes", plain),
         read,
         requests,
-        million(batch, DOLLARS),
-        million(1.0, "the same, every message an invocation of its own"),
+        million(&(*mean, *work), batch, DOLLARS),
+        million(one_by_one, 1.0, "the same, every message an invocation of its own"),
     ];
-    let parts = dollars(mean.write, batch).parts();
+    let parts = prices.million(mean.write, mean.read, work, batch).parts();
     rows.extend(parts.map(|(name, value)| {
         Row::counted(PART, format!("{DOLLARS}: {name}"), value, "$ a million cycles")
             .how("counts times the price table")
@@ -276,8 +283,9 @@ fn payload(kind: Kind) -> String {
     ended(&call, kind.report()).to_string()
 }
 
-/// Leads that were called once go through one more cycle in the same minute; what each of them cost.
-async fn cycles(kind: Kind, leads: u64) -> Cycle {
+/// Leads that were called once go through one more cycle in the same minute, in batches of so many messages; what each of
+/// them cost.
+async fn cycles(kind: Kind, leads: u64, batch: usize) -> Cycle {
     let app = TestApp::at(MONDAY_NOON).await;
     let campaign = json!({
         "id": "cycle", "name": "Cycle", "max_concurrent_calls": MANY, "shards": 1, "open_intake": true,
@@ -303,7 +311,7 @@ async fn cycles(kind: Kind, leads: u64) -> Cycle {
     let later = app.now() + TimeDelta::minutes(3);
     Functions::start(&app, later)
         .await
-        .cycle(&app, kind, called.len())
+        .cycle(&app, kind, called.len(), batch)
         .await
 }
 
@@ -342,14 +350,14 @@ impl Functions {
         functions
     }
 
-    async fn cycle(self, system: &TestApp, kind: Kind, leads: usize) -> Cycle {
+    async fn cycle(self, system: &TestApp, kind: Kind, leads: usize, batch_size: usize) -> Cycle {
         let mut cycle = Cycle::default();
         let each = leads as f64;
         let minute = self.tick.0.handle(json!({"time": self.now.to_rfc3339()})).await;
         well(minute);
         let mut looked = self.tick.1.take();
         for (_, ask) in std::mem::take(&mut looked.messages) {
-            assert_eq!(well(self.tick.0.handle(batch(&ask)).await), done());
+            assert_eq!(well(self.tick.0.handle(batch(&[ask])).await), done());
         }
         let claimed = self.tick.1.take();
         assert_eq!(claimed.messages.len(), leads, "every lead is claimed");
@@ -359,18 +367,31 @@ impl Functions {
         }
         cycle.work.looked(&looked, &claimed);
 
-        for (_, message) in &claimed.messages {
-            assert_eq!(well(self.dialer.0.handle(batch(message)).await), done());
+        let messages: Vec<String> = claimed.messages.into_iter().map(|(_, message)| message).collect();
+        for some in messages.chunks(batch_size) {
+            assert_eq!(well(self.dialer.0.handle(batch(some)).await), done());
             let log = self.dialer.1.take();
-            // Up to the first write, which reserves; what follows permits, places and notes the call.
-            let reserved = log.asked.iter().position(Asked::writes).unwrap_or(usize::MAX);
-            for (n, asked) in log.asked.iter().enumerate() {
-                cycle.count(if n <= reserved { Step::Reserve } else { Step::CallId }, asked);
-            }
-            cycle.work.dialed(&log);
+            // The first look at the switches is the batch's, and the first write of a ledger reserves; what follows
+            // permits, places and notes the calls.
+            let mut seen = BTreeSet::new();
+            cycle.note(&log, |asked| {
+                let of = if asked.writes() {
+                    asked.keys.first()
+                } else {
+                    asked.keys.iter().find(|key| key.contains("GATE#"))
+                };
+                let of = of.map(|key| if asked.writes() { key.as_str() } else { "switches" });
+                if of.is_none_or(|of| seen.insert(of.to_owned())) {
+                    Step::Reserve
+                } else {
+                    Step::CallId
+                }
+            });
+            cycle.work.dialed(&log, some.len());
         }
         let calls = system.calls().await;
         assert_eq!(calls.len(), leads * 2, "every lead is called a second time");
+        let mut reports = Vec::with_capacity(leads);
         for call in &calls[leads..] {
             let answer = self
                 .webhook
@@ -379,19 +400,23 @@ impl Functions {
                 .await;
             assert_eq!(well(answer)["statusCode"], 200);
             let mut log = self.webhook.1.take();
-            let messages = std::mem::take(&mut log.messages);
+            reports.extend(
+                std::mem::take(&mut log.messages)
+                    .into_iter()
+                    .map(|(_, message)| message),
+            );
             cycle.note(&log, |_| Step::Outcome);
             cycle.work.received(&log);
-            for (_, message) in messages {
-                assert_eq!(well(self.outcomes.0.handle(batch(&message)).await), done());
-            }
+        }
+        for some in reports.chunks(batch_size) {
+            assert_eq!(well(self.outcomes.0.handle(batch(some)).await), done());
             let log = self.outcomes.1.take();
             cycle.note(&log, |asked| match asked {
                 slot if slot.names("SLOTS#") => Step::SlotFreed,
-                said if said.writes() && said.operation != "TransactWriteItems" => Step::Said,
+                said if said.writes() && (said.names(" RAW#") || said.names(" TALK#")) => Step::Said,
                 _ => Step::Outcome,
             });
-            cycle.work.applied(&log);
+            cycle.work.applied(&log, some.len());
         }
         for cost in cycle.steps.values_mut() {
             *cost = cost.each(each);
@@ -406,7 +431,7 @@ impl Cycle {
         self.steps.entry(step).or_default().add(asked);
     }
 
-    fn note(&mut self, log: &Log, step: impl Fn(&Asked) -> Step) {
+    fn note(&mut self, log: &Log, mut step: impl FnMut(&Asked) -> Step) {
         for asked in &log.asked {
             self.count(step(asked), asked);
         }
@@ -418,9 +443,11 @@ fn well<T>(given: Result<T, impl std::fmt::Display>) -> T {
     given.unwrap_or_else(|error| panic!("a function failed: {error}"))
 }
 
-/// One message as a queue hands it over.
-fn batch(body: &str) -> Value {
-    json!({"Records": [{"messageId": "m", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}]})
+/// Messages as a queue hands them over.
+fn batch(bodies: &[String]) -> Value {
+    let received = json!({"ApproximateReceiveCount": "1"});
+    let record = |(n, body)| json!({"messageId": format!("m{n}"), "body": body, "attributes": received});
+    json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
 }
 
 /// The answer to a batch that need not come again.

@@ -65,18 +65,20 @@ impl Work {
         self.messages += 1.0;
     }
 
-    pub(crate) fn dialed(&mut self, log: &Log) {
+    /// A batch of so many messages.
+    pub(crate) fn dialed(&mut self, log: &Log, messages: usize) {
         self.dial_requests += log.asked.len() as f64;
-        self.messages += 1.0;
+        self.messages += messages as f64;
     }
 
     pub(crate) fn received(&mut self, log: &Log) {
         self.sends += log.sends as f64;
     }
 
-    pub(crate) fn applied(&mut self, log: &Log) {
+    /// A batch of so many messages.
+    pub(crate) fn applied(&mut self, log: &Log, messages: usize) {
         self.outcome_requests += log.asked.len() as f64;
-        self.messages += 1.0;
+        self.messages += messages as f64;
         self.events += log.events as f64;
     }
 

@@ -58,7 +58,7 @@ impl Plant {
 }
 
 /// All defects.
-pub(crate) static ALL: [Plant; 36] = [
+pub(crate) static ALL: [Plant; 37] = [
     Plant::new(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone"),
     Plant::new(
         Planted::LostAtOneLook,
@@ -96,6 +96,7 @@ pub(crate) static ALL: [Plant; 36] = [
     Plant::new(Planted::ActivityDropped, "activity-dropped", &["explained"], "pause"),
     Plant::new(Planted::OneHotItem, "one-hot-item", &["heat"], "opening"),
     Plant::new(Planted::SlotLeaks, "slot-leaks", &["end", "no_lost_lead"], "opening"),
+    Plant::new(Planted::LineLeaks, "line-leaks", &["end", "no_lost_lead"], "opening"),
     Plant::new(
         Planted::ClockTrusted,
         "clock-trusted",

@@ -58,13 +58,13 @@ fn a_cycle_and_a_look_cost_what_the_design_allows() {
             assert!(is, "`{field}` of {row}");
         }
     }
-    // Claim 1, reserve 1, call id 1, outcome 9 (attempt 2 and its place in the day 1, lead 2 and its place in the queue 2,
-    // ledger 2), slot freed 1.
+    // Claim 1, reserve 1, call id 1, outcome 8 (attempt 2 and its place in the day 1, lead 2 and its place in the queue 2,
+    // ledger 1), slot freed 1.
     for (step, units) in [
         ("claim", 1.0),
         ("reserve", 1.0),
         ("call id", 1.0),
-        ("outcome", 9.0),
+        ("outcome", 8.0),
         ("slot freed", 1.0),
     ] {
         let name = format!("a lead alone, status stays: {step}");

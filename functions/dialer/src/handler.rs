@@ -8,6 +8,7 @@ use redial_aws::App;
 use redial_telephony::bland::{self, BlandClient};
 use serde_json::{Value, json};
 
+use crate::asked_once::AskedOnce;
 use crate::place_call::Dialer;
 
 /// Placing may take this long: less than the function's 30 s, which is less than the queue's visibility of 180 s.
@@ -55,8 +56,10 @@ impl Handler {
         let records = event["Records"]
             .as_array()
             .ok_or("failed to read the event: it has no `Records`")?;
+        let alike = &AskedOnce::default();
         let results = join_all(records.iter().map(|record| async move {
-            let dialed = self.dialer.dial(record["body"].as_str().unwrap_or_default()).await;
+            let body = record["body"].as_str().unwrap_or_default();
+            let dialed = self.dialer.dial(body, alike).await;
             (record["messageId"].as_str().unwrap_or_default(), dialed)
         }))
         .await;

@@ -27,6 +27,8 @@ use redial_domain::{
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 use tokio::time::Instant;
 
+use crate::asked_once::{AskedOnce, Found};
+
 /// From reservation to the provider's door; measured on the monotonic clock, for a function may be frozen in between.
 const PLACE_BY: Duration = Duration::from_secs(10);
 /// A permission is this fresh when the call goes out. Whoever throws a switch waits longer than this before answering.
@@ -113,7 +115,7 @@ impl Dialer {
         }
     }
 
-    pub(crate) async fn dial(&self, body: &str) -> Result<Dialed, DialError> {
+    pub(crate) async fn dial(&self, body: &str, alike: &AskedOnce) -> Result<Dialed, DialError> {
         let message: DialMessage = messages::read(body)?;
         let now = self.app.clock.now();
         // The ledger first: whatever changes the lead so that it must not be called moves the ledger's `seq` too.
@@ -132,22 +134,21 @@ impl Dialer {
         if lead.version != message.lead_version {
             return self.let_go(&message, Dialed::ClaimOver).await;
         }
-        let reading = self.app.table.switches(&message.campaign, &message.phone).await?;
-        let campaign = self
-            .app
-            .campaign(&message.campaign, reading.map_or(0, |r| r.campaign_version))
-            .await?;
-        let (Some(reading), Some(campaign)) = (reading, campaign) else {
+        let Some(Found {
+            switches,
+            campaign,
+            law,
+        }) = alike.campaign(&self.app, &message).await?
+        else {
             return self.let_go(&message, Dialed::ClaimOver).await;
         };
-        let law = self.app.law(reading.law_version).await?;
-        let account_closed_until = self.app.table.account_closed_until(PROVIDER).await?;
+        let account_closed_until = alike.account_closed_until(&self.app, PROVIDER).await?;
         let input = GateInput {
             lead: &lead,
             ledger: &ledger,
             campaign: &campaign,
             law: &law,
-            switches: reading.switches,
+            switches,
             account_closed_until,
             now,
         };

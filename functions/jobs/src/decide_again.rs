@@ -269,7 +269,7 @@ impl<'a> Decider<'a> {
             retention_days: self.settings.retention_days,
         };
         match app.table.decide_again(&written).await? {
-            Committed::Done => {}
+            Committed::Done | Committed::LineHeld => {}
             Committed::Stale | Committed::AlreadyFinished => return Ok(Round::Lost),
         }
         self.tell(&lead, &again).await;

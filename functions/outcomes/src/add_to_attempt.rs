@@ -46,8 +46,8 @@ impl Applier {
             .iter()
             .any(|known| known == delivery.event.delivery.as_str());
         if known || stored.deliveries.len() >= DELIVERIES_MAX {
-            if delivery.redelivered {
-                resume(&self.app, phone, &campaign, stored).await?;
+            if delivery.receipt.redelivered {
+                resume(&self.app, phone, &campaign, stored, delivery.receipt).await?;
                 note_talk(&self.app, phone, before, &delivery.event.facts, false).await?;
             }
             return Ok(Some(Applied::Duplicate));
@@ -76,7 +76,7 @@ impl Applier {
             }
             Ok(rules) => Some(rules),
         };
-        let settings = self.app.table.settings().await?.unwrap_or_default();
+        let settings = self.settings().await?;
         let learned = learn(&case, rules.as_deref(), before, lead.as_ref());
         if settings.keep_raw && !delivery.raw.is_empty() {
             self.app

@@ -2,12 +2,13 @@
 //!
 //! Data flow: message → facts, in our words → an explicit stop is written first, before anything can fail → whose call
 //! is it? → the first terminal report finishes the attempt: rules, next step, and one transaction over attempt, lead
-//! and ledger; every later report adds what was not known (`add_to_attempt`) → what follows from it (`effects`), which
-//! is done again when the same message comes again.
+//! and what changes in the ledger; every later report adds what was not known (`add_to_attempt`) → what follows from it
+//! (`effects`), which is done again when the same message comes again.
 //!
 //! Nothing is dropped: what cannot be read or matched is kept and counted. Facts always commit; a rule that fails
 //! parks the lead and frees the line.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -20,14 +21,16 @@ use redial_aws::messages::{self, CallMessage, MessageError, Report};
 use redial_aws::rulebook::RuleBookError;
 use redial_aws::table::TableError;
 use redial_domain::{
-    AttemptEnd, AttemptId, CallEvent, CampaignId, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region, Transfer,
+    AttemptEnd, AttemptId, CallEvent, CampaignId, EventKind, InFlight, Ledger, Leg, Outcome, Phone, Region, Settings,
+    Transfer,
 };
 use redial_rules::consequences::{Case, Decided};
 use redial_telephony::bland::{AskError, BlandClient};
 use redial_telephony::{bland, convoso};
+use tokio::sync::OnceCell;
 
 use crate::add_lead::add_lead;
-use crate::effects::{HeldSlot, News, free_slot, note_talk, tell};
+use crate::effects::{HeldSlot, News, Receipt, free_line, note_talk, tell};
 use crate::find_call::{Call, find_call};
 
 /// Rounds against others who write the same phone at the same time. Twenty deliveries at once are three rounds.
@@ -103,13 +106,14 @@ pub(crate) enum ApplyError {
 pub(crate) struct Applier {
     pub(crate) app: App,
     pub(crate) bland: Option<BlandClient>,
+    settings: Arc<OnceCell<Settings>>,
 }
 
 /// A report with what belongs to it.
 pub(crate) struct Delivery<'a> {
     pub(crate) event: CallEvent,
     pub(crate) raw: &'a [u8],
-    pub(crate) redelivered: bool,
+    pub(crate) receipt: &'a Receipt,
 }
 
 /// One round at a delivery: whose it is, and how that phone stands now.
@@ -121,12 +125,26 @@ pub(crate) struct Round<'a> {
 }
 
 impl Applier {
-    pub(crate) const fn new(app: App, bland: Option<BlandClient>) -> Self {
-        Self { app, bland }
+    pub(crate) fn new(app: App, bland: Option<BlandClient>) -> Self {
+        Self {
+            app,
+            bland,
+            settings: Arc::default(),
+        }
     }
 
-    /// Applies one message of the calls queue.
-    pub(crate) async fn apply_message(&self, body: &str, redelivered: bool) -> Result<Applied, ApplyError> {
+    /// The same for one batch, which reads the settings once.
+    pub(crate) fn for_batch(&self) -> Self {
+        Self::new(self.app.clone(), self.bland.clone())
+    }
+
+    pub(crate) async fn settings(&self) -> Result<&Settings, TableError> {
+        let read = || async { Ok(self.app.table.settings().await?.unwrap_or_default()) };
+        self.settings.get_or_try_init(read).await
+    }
+
+    /// Applies one message of the calls queue. The slot that it leaves is noted in its receipt, and not free yet.
+    pub(crate) async fn apply_message(&self, body: &str, receipt: &Receipt) -> Result<Applied, ApplyError> {
         let message: CallMessage = match messages::read(body) {
             Err(MessageError::Shape(why)) => {
                 return self.unreadable("none", &why, body).await;
@@ -147,7 +165,7 @@ impl Applier {
                         Delivery {
                             event,
                             raw: body.as_bytes(),
-                            redelivered,
+                            receipt,
                         },
                         received_at,
                     )
@@ -161,7 +179,7 @@ impl Applier {
                     Delivery {
                         event: (**event).clone(),
                         raw: b"",
-                        redelivered,
+                        receipt,
                     },
                     received_at,
                 )
@@ -306,13 +324,12 @@ impl Applier {
         };
         let applied = self.commit(round, &case, LedgerFence::Release).await?;
         if applied.is_some() {
-            let held = HeldSlot {
-                owner: &inflight.owner,
-                slot: &inflight.slot,
-                phone: round.phone,
-                attempt: &inflight.id,
-            };
-            free_slot(&self.app, &held).await?;
+            round.delivery.receipt.leaves(HeldSlot {
+                owner: inflight.owner.clone(),
+                slot: inflight.slot.clone(),
+                phone: round.phone.clone(),
+                attempt: inflight.id.clone(),
+            });
         }
         Ok(applied)
     }
@@ -373,7 +390,7 @@ impl Applier {
             rules => rules.map_err(|error| error.to_string()),
         };
         let decided = case.finish(rules.as_deref().map_err(Clone::clone), lead.as_ref());
-        let settings = self.app.table.settings().await?.unwrap_or_default();
+        let settings = self.settings().await?;
         let packed = if settings.keep_raw && !delivery.raw.is_empty() {
             Some(pack(delivery.raw))
         } else {
@@ -409,7 +426,15 @@ impl Applier {
             }
         }
         match self.app.table.finish(&finish).await? {
-            Committed::AlreadyFinished | Committed::Stale => return Ok(None),
+            Committed::Stale => return Ok(None),
+            Committed::AlreadyFinished => {
+                // Whoever finished it may have been cut off before its line was free.
+                if fence == LedgerFence::Release {
+                    free_line(&self.app, phone, &attempt.id).await?;
+                }
+                return Ok(None);
+            }
+            Committed::LineHeld => free_line(&self.app, phone, &attempt.id).await?,
             Committed::Done => {}
         }
         self.app.table.note_callback(&attempt).await?;

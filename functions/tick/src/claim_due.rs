@@ -14,12 +14,13 @@ use redial_aws::keys;
 use redial_aws::leads::{LeadAndLedger, phone_and_campaign};
 use redial_aws::messages::TickMessage;
 use redial_aws::slots::SlotItem;
-use redial_aws::table::{Key, text};
+use redial_aws::table::{Key, TableError, text};
 use redial_domain::law::{Ban, Law};
 use redial_domain::{
     Campaign, CampaignId, CampaignStatus, Gate, GateInput, Lane, Lead, LeadState, Owner, SCHEMA_VERSION, Switches,
     WaitReason, gate, in_turn,
 };
+use tokio::sync::OnceCell;
 
 /// Most keys read from a lane at once: enough for four slot items, one read unit or two.
 const PAGE: i32 = 50;
@@ -82,6 +83,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     let mut looked = Looked::default();
     let mut open = Vec::new();
     let mut more_due = false;
+    let retention_days = OnceCell::new();
     for lane in Lane::ALL {
         let kept_for_ladder = if lane == Lane::Ladder { 0 } else { for_ladder };
         let budget = free.saturating_sub(kept_for_ladder + open.len());
@@ -93,6 +95,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
             slots: &slots,
             switches,
             law: &law,
+            retention_days: &retention_days,
         };
         let found = heads.find(budget).await?;
         looked.moved += found.moved;
@@ -123,6 +126,7 @@ struct Heads<'a> {
     slots: &'a [SlotItem],
     switches: Switches,
     law: &'a Law,
+    retention_days: &'a OnceCell<u32>,
 }
 
 #[derive(Default)]
@@ -211,46 +215,53 @@ impl Heads<'_> {
                 if let Some(overdue) = ledger.inflight.filter(|inflight| inflight.lease_until < now) {
                     self.app.table.restore_token(&lead.phone, &overdue).await?;
                 }
-                if move_on(self.app, lead, &refused, now).await? {
+                if self.move_on(lead, &refused, now).await? {
                     found.moved += 1;
                 }
             }
         }
         Ok(())
     }
-}
 
-/// Moves a lead that the gate refused to its next possible time, or out of the queue.
-async fn move_on(app: &App, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> Result<bool, ClaimError> {
-    let seen = lead.version;
-    let mut moved = Lead {
-        version: seen + 1,
-        updated_at: now,
-        ..lead
-    };
-    match refused {
-        Gate::Open => return Ok(false),
-        Gate::Wait { reason, until } => {
-            let until = if reason.is_an_operators() {
-                (*until).min(now + OPERATOR_SLEEP)
-            } else {
-                *until
-            };
-            // The index may have shown an older time: a call that ended since has set a later one, which stands.
-            moved.next_at = moved.next_at.max(Some(until));
-            moved.reason = Some(reason.code().to_owned());
-            if matches!(reason, WaitReason::DailyCap { .. }) && moved.state == LeadState::Pending {
-                moved.state = LeadState::DailyMaxReached;
+    /// Moves a lead that the gate refused to its next possible time, or out of the queue.
+    async fn move_on(&self, lead: Lead, refused: &Gate, now: DateTime<Utc>) -> Result<bool, ClaimError> {
+        let seen = lead.version;
+        let mut moved = Lead {
+            version: seen + 1,
+            updated_at: now,
+            ..lead
+        };
+        match refused {
+            Gate::Open => return Ok(false),
+            Gate::Wait { reason, until } => {
+                let until = if reason.is_an_operators() {
+                    (*until).min(now + OPERATOR_SLEEP)
+                } else {
+                    *until
+                };
+                // The index may have shown an older time: a call that ended since has set a later one, which stands.
+                moved.next_at = moved.next_at.max(Some(until));
+                moved.reason = Some(reason.code().to_owned());
+                if matches!(reason, WaitReason::DailyCap { .. }) && moved.state == LeadState::Pending {
+                    moved.state = LeadState::DailyMaxReached;
+                }
+            }
+            Gate::Closed { reason } => {
+                moved.next_at = None;
+                moved.reason = Some(reason.code().to_owned());
+                moved.state = reason.state();
             }
         }
-        Gate::Closed { reason } => {
-            moved.next_at = None;
-            moved.reason = Some(reason.code().to_owned());
-            moved.state = reason.state();
-        }
+        let table = &self.app.table;
+        // Asked once for all that a look moves.
+        let retention_days = self
+            .retention_days
+            .get_or_try_init(|| async {
+                Ok::<_, TableError>(table.settings().await?.unwrap_or_default().retention_days)
+            })
+            .await?;
+        Ok(table.move_lead(&moved, seen, *retention_days).await?)
     }
-    let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
-    Ok(app.table.move_lead(&moved, seen, retention_days).await?)
 }
 
 /// Frees tokens whose claim has ended, once a consistent look at the ledger shows that no call came of them. What is in

@@ -234,7 +234,11 @@ type CachedCampaigns = HashMap<CampaignId, (Arc<Campaign>, DateTime<Utc>)>;
 
 /// The campaigns of one instance of a function.
 #[derive(Debug, Clone, Default)]
-pub struct CampaignBook(Arc<Mutex<CachedCampaigns>>);
+pub struct CampaignBook {
+    known: Arc<Mutex<CachedCampaigns>>,
+    /// The messages of a batch come side by side: one of them reads, the others find what it read.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl CampaignBook {
     async fn get(
@@ -244,22 +248,29 @@ impl CampaignBook {
         at_least: u64,
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Campaign>>, TableError> {
-        let cached = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        if let Some((campaign, read_at)) = cached
-            && campaign.version >= at_least
-            && (now - read_at).abs() < CAMPAIGN_KEPT
-        {
+        if let Some(campaign) = self.known(id, at_least, now) {
+            return Ok(Some(campaign));
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(campaign) = self.known(id, at_least, now) {
             return Ok(Some(campaign));
         }
         let Some(campaign) = table.campaign(id).await? else {
             return Ok(None);
         };
         let campaign = Arc::new(campaign);
-        self.0
+        self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id.clone(), (Arc::clone(&campaign), now));
         Ok(Some(campaign))
+    }
+
+    fn known(&self, id: &CampaignId, at_least: u64, now: DateTime<Utc>) -> Option<Arc<Campaign>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (campaign, read_at) = known.get(id)?;
+        let is_new = campaign.version >= at_least && (now - *read_at).abs() < CAMPAIGN_KEPT;
+        is_new.then(|| Arc::clone(campaign))
     }
 }
 

@@ -1,8 +1,13 @@
-//! Finished attempts: one transaction over three items of one phone, or an enrichment of what is there.
+//! Finished attempts: one transaction over items of one phone, or an enrichment of what is there.
+//!
+//! The transaction is attempt and lead. The ledger is in it too when the call changes more of it than the line, or when the
+//! line might be given back meanwhile. Otherwise the line is freed by a write of its own that comes after: until then nobody
+//! can call the phone, and a finished attempt says to whoever finds it that its line may be freed.
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, Lead, Ledger, LedgerEffects, Phone, Promise, Proof,
+    Attempt, AttemptId, DELIVERIES_MAX, DeliveryId, Enrichment, InFlight, Lead, Ledger, LedgerEffects, Phone,
+    Placement, Promise, Proof,
 };
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -83,6 +88,8 @@ pub struct DecidedAgain<'a> {
 pub enum Committed {
     /// Done.
     Done,
+    /// Done, and its line is still to be freed.
+    LineHeld,
     /// The attempt is finished already.
     AlreadyFinished,
     /// The lead or the ledger changed since it was read: read again and decide again.
@@ -151,6 +158,17 @@ impl Finish<'_> {
         };
         size(attempt_change(&bare).item()) + raw.len() + 3 <= ATTEMPT_BYTES_MAX
     }
+
+    /// Whether the ledger may stay out of the transaction. INVARIANT: a call that the provider has named is never given
+    /// back, so its line is freed only after its attempt is there. While there is no attempt, and the lead is as it was, the
+    /// line is held: what the ledger's condition would say.
+    fn frees_line_after(&self) -> bool {
+        let holds = |held: &InFlight| held.id == self.attempt.id && held.placement == Placement::Placed;
+        self.fence == LedgerFence::Release
+            && self.effects.is_empty()
+            && self.lead.is_some()
+            && self.ledger.inflight.as_ref().is_some_and(holds)
+    }
 }
 
 impl Table {
@@ -176,19 +194,24 @@ impl Table {
             .collect()
     }
 
-    /// Attempt, lead and ledger, together or not at all.
+    /// Attempt, lead and ledger, together or not at all; the ledger may be left to [`Table::free_line`].
     ///
     /// # Errors
     /// When the table cannot be reached, or others keep writing the same items; the message must come again.
     pub async fn finish(&self, finish: &Finish<'_>) -> Result<Committed, TableError> {
         let attempt = finish.attempt;
-        let mut ledger = Change::update(
-            keys::ledger(finish.phone),
-            "SET #last_attempt = :a, #sv = :sv ADD #seq :one",
-        )
-        .value(":a", &attempt.id)
-        .value(":one", 1)
-        .value(":sv", redial_domain::SCHEMA_VERSION);
+        if finish.frees_line_after()
+            && let Some((lead, seen)) = finish.lead
+        {
+            let lead = lead_update(lead, seen, expiry(lead, finish.retention_days))?;
+            return match self.transact(vec![attempt_change(finish), lead]).await {
+                Ok(()) => Ok(Committed::LineHeld),
+                Err(error) if error.condition_at(0) => Ok(Committed::AlreadyFinished),
+                Err(error) if error.condition_at(1) || error.is_conflict() => Ok(Committed::Stale),
+                Err(error) => Err(error),
+            };
+        }
+        let mut ledger = ended(finish.phone, &attempt.id);
         ledger = match finish.fence {
             // What replaces a whole attribute must have been made from what is there.
             LedgerFence::Release if finish.effects.replaces() => ledger
@@ -219,6 +242,17 @@ impl Table {
             Err(error) if error.condition_at(1) || error.condition_at(2) || error.is_conflict() => Ok(Committed::Stale),
             Err(error) => Err(error),
         }
+    }
+
+    /// Frees the line of a finished attempt. Does nothing when it is free, or another attempt's: doing it twice is safe.
+    ///
+    /// # Errors
+    /// When the table cannot be reached, or somebody writes the ledger at the same time.
+    pub async fn free_line(&self, phone: &Phone, finished: &AttemptId) -> Result<(), TableError> {
+        let change = ended(phone, finished)
+            .and("REMOVE #inflight")
+            .when("#inflight.#id = :a");
+        self.ignoring_condition(change).await.map(|_| ())
     }
 
     /// Adds to a finished attempt what a later delivery says.
@@ -374,6 +408,14 @@ impl Table {
             );
         self.write(change).await.map(|_| ())
     }
+}
+
+/// What every end of an attempt changes in its ledger: whoever read it before must look again.
+fn ended(phone: &Phone, attempt: &AttemptId) -> Change {
+    Change::update(keys::ledger(phone), "SET #last_attempt = :a, #sv = :sv ADD #seq :one")
+        .value(":a", attempt)
+        .value(":one", 1)
+        .value(":sv", redial_domain::SCHEMA_VERSION)
 }
 
 fn affect(

@@ -19,7 +19,11 @@ type Read = Option<(Arc<Law>, DateTime<Utc>)>;
 
 /// The law book of one instance of a function.
 #[derive(Debug, Clone, Default)]
-pub struct LawBook(Arc<Mutex<Read>>);
+pub struct LawBook {
+    known: Arc<Mutex<Read>>,
+    /// As with campaigns: of those who come side by side one reads.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl LawBook {
     pub(crate) async fn get(
@@ -29,19 +33,26 @@ impl LawBook {
         at_least: u64,
         now: DateTime<Utc>,
     ) -> Result<Arc<Law>, TableError> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((law, read_at)) = known
-            && law.version() >= at_least
-            && (now - read_at).abs() < KEPT
-        {
+        if let Some(law) = self.known(at_least, now) {
+            return Ok(law);
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(law) = self.known(at_least, now) {
             return Ok(law);
         }
         let additions = table.law_additions().await?;
         // INVARIANT: what cannot be read as law stops the calls; the book alone would forget a ban.
         let law = book.with(&additions);
         let law = Arc::new(law.map_err(|error| TableError::Corrupt(error.to_string()))?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&law), now));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(&law), now));
         Ok(law)
+    }
+
+    fn known(&self, at_least: u64, now: DateTime<Utc>) -> Option<Arc<Law>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (law, read_at) = known.as_ref()?;
+        let is_new = law.version() >= at_least && (now - *read_at).abs() < KEPT;
+        is_new.then(|| Arc::clone(law))
     }
 }
 

@@ -64,7 +64,11 @@ struct Pages {
 
 /// The rule sets of one instance of a function.
 #[derive(Debug, Clone, Default)]
-pub struct RuleBook(Arc<Mutex<Pages>>);
+pub struct RuleBook {
+    pages: Arc<Mutex<Pages>>,
+    /// The messages of a batch come side by side: one of them looks, the others find what it saw.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl RuleBook {
     /// The version in use, for what is not about one phone: defaults, labels, the status of new leads.
@@ -125,7 +129,7 @@ impl RuleBook {
     }
 
     fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn compiled(&self, key: &(RuleSetName, u32)) -> Option<Arc<RuleSet>> {
@@ -137,13 +141,21 @@ impl RuleBook {
         Some(set)
     }
 
+    fn seen_lately(&self, name: &RuleSetName, now: DateTime<Utc>) -> Option<Loaded> {
+        let pages = self.pages();
+        let loaded = pages.in_use.get(name)?;
+        ((now - loaded.looked_at).abs() < LOOK_EVERY).then(|| loaded.clone())
+    }
+
     async fn look(&self, table: &Table, name: &RuleSetName, now: DateTime<Utc>) -> Result<Loaded, RuleBookError> {
-        let before = self.pages().in_use.get(name).cloned();
-        if let Some(loaded) = &before
-            && (now - loaded.looked_at).abs() < LOOK_EVERY
-        {
-            return Ok(loaded.clone());
+        if let Some(loaded) = self.seen_lately(name, now) {
+            return Ok(loaded);
         }
+        let _turn = self.turn.lock().await;
+        if let Some(loaded) = self.seen_lately(name, now) {
+            return Ok(loaded);
+        }
+        let before = self.pages().in_use.get(name).cloned();
         let active = match (table.rules_active(name).await, &before) {
             (Ok(active), _) => active,
             (Err(error), None) => return Err(error.into()),

@@ -4,7 +4,7 @@
 //! calls at once. A claimed lead stays where it is in the queue; a token whose message was lost ends by itself, once a
 //! consistent look at the ledger shows that no call came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_domain::{AttemptId, Campaign, GAP_MS, InFlight, Owner, Phone, Source};
@@ -274,6 +274,40 @@ impl Table {
             .value(":of", format!("{attempt}/"))
             .when("begins_with(#t.#p, :of)");
         self.ignoring_condition(change).await.map(|_| ())
+    }
+
+    /// Frees tokens that stand in one slot item, by one write if all of them do; as [`Table::free_token`].
+    ///
+    /// # Errors
+    /// When the table cannot be reached; the tokens then end by themselves.
+    pub async fn free_tokens(
+        &self,
+        owner: &Owner,
+        shard: u32,
+        n: u32,
+        tokens: &[(Phone, AttemptId)],
+    ) -> Result<(), TableError> {
+        let phones: BTreeSet<&Phone> = tokens.iter().map(|(phone, _)| phone).collect();
+        // One write names each place once.
+        if tokens.len() > 1 && phones.len() == tokens.len() {
+            let mut change = Change::update(keys::slot(owner, shard, n), "");
+            let mut conditions = Vec::with_capacity(tokens.len());
+            for (one, (phone, attempt)) in tokens.iter().enumerate() {
+                change = change
+                    .and(&format!("REMOVE #t.#p{one}"))
+                    .name(&format!("#p{one}"), phone.as_str())
+                    .value(&format!(":of{one}"), format!("{attempt}/"));
+                conditions.push(format!("begins_with(#t.#p{one}, :of{one})"));
+            }
+            if self.ignoring_condition(change.when(&conditions.join(" AND "))).await? {
+                return Ok(());
+            }
+        }
+        // One of them is gone already.
+        for (phone, attempt) in tokens {
+            self.free_token(owner, shard, n, phone, attempt).await?;
+        }
+        Ok(())
     }
 
     /// Gives an attempt in flight its token back, should it have lost it: without one nobody would ask what became of
