@@ -3,7 +3,12 @@
 //! Everything runs in this process on files: the functions, the embedded engines, and the phone network that calls back over
 //! HTTP with signed webhooks. So the phones use a part of the two cores, too.
 
-use std::{collections::HashMap, path::Path, process::Command, time::Instant};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use chrono::TimeDelta;
 use redial_aws::Environment;
@@ -18,7 +23,7 @@ use serde_json::json;
 use crate::{
     Size,
     figures::{Progress, mib, processor_ms},
-    opening::{BEFORE, OPENING, fill},
+    opening::{BEFORE, OPENING, fill, pass},
     report::shown,
     row::{Row, Target},
 };
@@ -32,9 +37,6 @@ const CYCLES_MIN: f64 = 500.0;
 /// Parts of the run, for its noise.
 const WINDOWS: u64 = 5;
 const STEP: TimeDelta = TimeDelta::seconds(15);
-/// What is due within a second is done together: the clock waits for the work, and one call at a time would be a measure of
-/// waiting, not of work. A thousand lines start some twenty calls a second.
-const TOGETHER: TimeDelta = TimeDelta::seconds(1);
 /// After so much of the campaign's time it has rung everywhere or never will: its hours are nine.
 const STEPS_MAX: u32 = 9 * 60 * 4;
 /// Lines at once, and parts of the queue: the most that there can be.
@@ -53,9 +55,23 @@ const fn sizes(size: Size) -> (u64, u64) {
     }
 }
 
+/// Our own full cycles a second, for others to stand beside: of as few as give a median.
+pub(crate) async fn cycles_a_second(size: Size) -> Option<f64> {
+    let (cycles, _) = sizes(Size::Quick);
+    let cycles = if size == Size::Quick { cycles } else { cycles * 10 };
+    let folder = folder("beside");
+    let rows = full_cycles(Size::Quick, cycles, &folder).await;
+    let _ = std::fs::remove_dir_all(&folder);
+    rows.first()?.value
+}
+
+fn folder(what: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("redial-bench-{what}-{}", std::process::id()))
+}
+
 pub(crate) async fn rows(size: Size) -> Vec<Row> {
     let (cycles, waiting) = sizes(size);
-    let folder = std::env::temp_dir().join(format!("redial-bench-local-{}", std::process::id()));
+    let folder = folder(PART);
     let mut rows = full_cycles(size, cycles, &folder.join("cycles")).await;
     let _ = std::fs::remove_dir_all(folder.join("cycles"));
     rows.extend(held(waiting, &folder).await);
@@ -89,8 +105,7 @@ async fn full_cycles(size: Size, cycles: u64, folder: &Path) -> Vec<Row> {
     let (mut begun, mut from) = (Instant::now(), applied());
     let (first, processor) = (from, processor_ms());
     for _ in 0..STEPS_MAX {
-        let passed = app.running.machine.advance_together(STEP, TOGETHER).await;
-        passed.unwrap_or_else(|error| panic!("{error}"));
+        pass(&app, STEP).await;
         let now = applied();
         progress.at(usize::try_from(now - first).unwrap_or(usize::MAX), "");
         if now - from >= cycles / WINDOWS {

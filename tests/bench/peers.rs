@@ -16,7 +16,7 @@ use std::{
 use serde::Deserialize;
 use servers::{Postgres, Redis};
 
-use crate::{Size, children, row::Row};
+use crate::{Size, children, local, row::Row};
 
 pub(crate) const PART: &str = "peers";
 /// The longest script fills its queue and runs for some minutes at the full size.
@@ -92,7 +92,17 @@ pub(crate) async fn rows(size: Size) -> Vec<Row> {
     rows.extend(or_missing(bullmq(&amount, size).await, &names));
     let name = ("PostgreSQL with SKIP LOCKED", CYCLES);
     rows.extend(or_missing(postgres(&amount, size).await, &[name]));
-    rows
+    let Some(ours) = local::cycles_a_second(size).await else {
+        return rows;
+    };
+    let beside = |row: Row| {
+        if row.unit == CYCLES {
+            row.beside("a full cycle of `redial local`, with all that they leave out", ours)
+        } else {
+            row
+        }
+    };
+    rows.into_iter().map(beside).collect()
 }
 
 async fn json_file(amount: &Amount, records: u32) -> Result<Vec<Row>, String> {

@@ -118,6 +118,7 @@ planted! {
     finds_activity_dropped = "activity-dropped",
     finds_one_hot_item = "one-hot-item",
     finds_slot_leaks = "slot-leaks",
+    finds_line_leaks = "line-leaks",
     finds_clock_trusted = "clock-trusted",
     finds_sale_not_heard = "sale-not-heard",
     finds_bad_number_not_heard = "bad-number-not-heard",

@@ -272,7 +272,7 @@ pub(crate) static ALL: [Scenario; 18] = [
         minutes: OVER_NIGHT_MIN,
         has_dead_letters: false,
         script: script!(|people| {
-            people::fill(&people, 16).await;
+            people::fill(&people, 32).await;
         }),
     },
     Scenario {

@@ -1,14 +1,16 @@
 //! A list of numbers as spreadsheets and CRMs write it, read as numbers with their lines.
 //!
-//! Data flow: bytes → UTF-8, whatever Unicode they are → the sign between columns, by the first line → one record at a
-//! time → the number, or why not, with its line. Memory holds one record and two buffers, whatever the file is. Knows
-//! nothing of marks.
+//! Data flow: bytes → UTF-8, whatever Unicode they are → the sign between columns, by the first line → one line at a
+//! time → the number, or why not. Memory holds one line and two buffers, whatever the file is. Knows nothing of marks.
+//!
+//! A line is a record, though CSV lets a cell in quotes run over many: a quote too many would swallow every number up to the
+//! next one, and nobody would hear of it. So the second line of such a cell is told to have no number.
 //!
 //! A number is never shown, but for its last two digits.
 
-use std::io::{self, BufRead, BufReader, Chain, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
+use csv::{ByteRecord, ReaderBuilder};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use redial_domain::{Phone, Region};
 
@@ -16,6 +18,8 @@ use crate::failure::Failure;
 
 /// Bytes that are read at once. The first line is looked for in the first of them.
 const BYTES_AT_ONCE: u64 = 16 * 1024;
+/// Bytes of a line. Longer ones are no line of a list, and would be held in memory.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Columns that hold the number, where none is named.
 const COLUMNS: [&str; 6] = ["phone", "phone_number", "phone number", "number", "mobile", "telephone"];
 /// Headings that are named when none fits: enough to see what kind of file it is.
@@ -30,7 +34,11 @@ pub(crate) type Line = (u64, Result<Phone, String>);
 
 /// The numbers of a file, one after the other.
 pub(crate) struct Lines<R> {
-    reader: Reader<Chain<BufReader<Utf8<R>>, &'static [u8]>>,
+    text: BufReader<Utf8<R>>,
+    sign: u8,
+    line: Vec<u8>,
+    /// The number of the line.
+    at: u64,
     record: ByteRecord,
     column: usize,
     region: Region,
@@ -45,15 +53,11 @@ impl<R: Read> Lines<R> {
         let unread = |error: io::Error| Failure::new(format!("failed to read the file: {error}"), "can you open it?");
         let mut text = BufReader::new(Utf8::new(file).map_err(unread)?);
         let (sign, signs) = sign(text.fill_buf().map_err(unread)?);
-        // By line feeds alone: with both signs of Windows the reader counts a line late. The other sign is white space.
         let mut lines = Self {
-            reader: ReaderBuilder::new()
-                .delimiter(sign)
-                .terminator(Terminator::Any(b'\n'))
-                .has_headers(false)
-                .flexible(true)
-                // The last line ends, too.
-                .from_reader(text.chain(&b"\n"[..])),
+            text,
+            sign,
+            line: Vec::new(),
+            at: 0,
             record: ByteRecord::new(),
             column: 0,
             region,
@@ -91,12 +95,32 @@ impl<R: Read> Lines<R> {
     }
 
     fn advance(&mut self) -> Result<bool, Failure> {
-        self.reader.read_byte_record(&mut self.record).map_err(|_| {
+        let unread = |line: u64| {
             Failure::new(
-                format!("failed to read the file behind line {}", self.reader.position().line()),
+                format!("failed to read line {line} of the file"),
                 "is it a CSV file, and can it be read to its end?",
             )
-        })
+        };
+        self.at += 1;
+        self.line.clear();
+        let mut text = self.text.by_ref().take(LINE_BYTES_MAX);
+        let read = text.read_until(b'\n', &mut self.line).map_err(|_| unread(self.at))?;
+        if read as u64 == LINE_BYTES_MAX && !self.line.ends_with(b"\n") {
+            return Err(unread(self.at));
+        }
+        let quotes = self.line.iter().filter(|byte| **byte == b'"').count();
+        let mut reader = ReaderBuilder::new()
+            .delimiter(self.sign)
+            .has_headers(false)
+            .flexible(true)
+            // A single quote stands for itself.
+            .quoting(quotes % 2 == 0)
+            .buffer_capacity(read.max(1))
+            .from_reader(self.line.as_slice());
+        if !reader.read_byte_record(&mut self.record).map_err(|_| unread(self.at))? {
+            self.record.clear();
+        }
+        Ok(read > 0)
     }
 
     /// The next line with its number, or why it has none. Lines without anything are no lines.
@@ -108,24 +132,17 @@ impl<R: Read> Lines<R> {
             if self.is_blank() {
                 continue;
             }
-            let line = self.line();
+            let line = self.at;
             let raw = String::from_utf8_lossy(self.record.get(self.column).unwrap_or_default());
-            let number = Phone::parse(&raw, self.region).map_err(|error| format!("{} {error}", masked(&raw)));
+            let number = Phone::parse(raw.trim_matches(['"', ' ']), self.region)
+                .map_err(|error| format!("{} {error}", masked(&raw)));
             return Ok(Some((line, number)));
         }
     }
 
-    /// The line at which the record begins. The reader says where it began to look, before lines without anything; so it
-    /// is counted back from the end.
-    fn line(&self) -> u64 {
-        let inside = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count();
-        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
-        self.reader.position().line().saturating_sub(1 + inside)
-    }
-
     /// Bytes of the file that were read.
     pub(crate) fn byte(&self) -> u64 {
-        self.reader.get_ref().get_ref().0.get_ref().taken
+        self.text.get_ref().taken
     }
 }
 
@@ -286,10 +303,22 @@ mod tests {
             assert_eq!(read(text, column), [number(2)], "{text}");
         }
         assert_eq!(read("2125550142\n\n(212) 555-0142\n", None), [number(1), number(3)]);
-        let quoted = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
-        assert_eq!(read(quoted, None), [number(2), number(5)]);
         assert_eq!(read("phone\n", None), []);
         assert_eq!(read("", None), []);
+    }
+
+    #[test]
+    fn a_quote_too_many_costs_no_other_line_its_number() {
+        let numbers = |text: &str| -> Vec<Option<String>> {
+            read(text, None).into_iter().map(|(_, number)| number.ok()).collect()
+        };
+        let number = || Some("+12125550142".to_owned());
+        let text = "name,phone\n\"Bob,2125550142\nAda,2125550142\n\"Al\" Jones,2125550142\n\"A, B\",\"2125550142\"\n";
+        assert_eq!(numbers(text), [number(), number(), number(), number()]);
+        let two_lines = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
+        assert_eq!(numbers(two_lines), [number(), None, number()]);
+        let long = format!("phone\n{}\n", "1".repeat(usize::try_from(LINE_BYTES_MAX).unwrap()));
+        assert!(Lines::new(long.as_bytes(), None, Region::US).unwrap().next().is_err());
     }
 
     #[test]

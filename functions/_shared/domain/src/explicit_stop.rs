@@ -9,8 +9,14 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::phrases::{Phrases, fold};
+use crate::phrases::{BREAK, Phrases, Place, fold, is_left_out};
 use crate::{Side, TranscriptLine, normalize_word};
+use lists::{
+    ALWAYS, ENDLESS, ENDLESS_NEAR, LIMITS, LIMITS_OF_TWO, NOT_ASKING, NOT_ASKING_YOU, NOT_BY_PHONE, STOP_WORDS, TO_ME,
+    UNLESS_LIMITED, UNLESS_TOLD,
+};
+
+mod lists;
 
 /// A person's wish not to be called again, with the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,188 +44,86 @@ pub enum StopSource {
 /// Enough of a sentence to prove it.
 const WORDS_MAX: usize = 120;
 
-/// Dispositions that mean do-not-call, after [`normalize_word`]. The short ones are system statuses of Convoso
-/// (help centre, article 215908927).
-const STOP_WORDS: [&str; 14] = [
-    "DNC",
-    "DO_NOT_CALL",
-    "DONT_CALL",
-    "DNCA",
-    "DNCC",
-    "DNCL",
-    "DNCLCC",
-    "DNCRT",
-    "DNCW",
-    "DNCNFD",
-    "DNC_REQUESTED",
-    "DO_NOT_CALL_REQUESTED",
-    "OPT_OUT",
-    "REMOVE_FROM_LIST",
-];
-
-/// Phrases that are a stop wherever they stand in a sentence. Hebrew: "stop calling", "don't call me again", "take me
-/// off the list", in the forms people use to one and to many.
-const ALWAYS: [&str; 38] = [
-    "stop calling",
-    "quit calling",
-    "stop contacting",
-    "never call",
-    "dont ever call",
-    "do not ever call",
-    "dont call again",
-    "do not call again",
-    "dont call anymore",
-    "do not call anymore",
-    "take me off",
-    "remove me from",
-    "want to be removed",
-    "wanna be removed",
-    "like to be removed",
-    "need to be removed",
-    "ask to be removed",
-    "take my number off",
-    "remove my number",
-    "remove my name",
-    "delete my number",
-    "do not call list",
-    "unsubscribe me",
-    "opt me out",
-    "lose my number",
-    "תפסיקו להתקשר",
-    "תפסיק להתקשר",
-    "תפסיקי להתקשר",
-    "תפסיקו לחייג",
-    "להפסיק להתקשר",
-    "תורידו אותי",
-    "תסירו אותי",
-    "תסיר אותי",
-    "תסירי אותי",
-    "להסיר אותי",
-    "תוציאו אותי מהרשימה",
-    "תמחקו אותי",
-    "תמחקו את המספר",
-];
-
-/// Phrases that are a stop unless a time, a place or a question makes them a wish for another call.
-const UNLESS_LIMITED: [&str; 16] = [
-    "dont call me",
-    "do not call me",
-    "dont call this number",
-    "do not call this number",
-    "dont call here",
-    "do not call here",
-    "dont contact me",
-    "do not contact me",
-    "לא להתקשר",
-    "לא לחזור אלי",
-    "לא לחזור אליי",
-    "לא לחזור אלינו",
-    "לא ליצור איתי קשר",
-    "אל תתקשר",
-    "אל תתקשרו",
-    "אל תתקשרי",
-];
-
-/// What follows when the person only names a better time: "don't call me before noon".
-const LIMITS: [&str; 41] = [
-    "before",
-    "until",
-    "till",
-    "at",
-    "on",
-    "in",
-    "while",
-    "during",
-    "when",
-    "tomorrow",
-    "today",
-    "tonight",
-    "now",
-    "this",
-    "so",
-    "early",
-    "late",
-    "because",
-    "לפני",
-    "עד",
-    "היום",
-    "מחר",
-    "עכשיו",
-    "בשעה",
-    "בבוקר",
-    "בצהריים",
-    "בערב",
-    "בלילה",
-    "בשבת",
-    "בזמן",
-    "באמצע",
-    "אחרי",
-    "כשאני",
-    "כרגע",
-    "בשעות",
-    "ביום",
-    "בימי",
-    "בימים",
-    "מוקדם",
-    "מאוחר",
-    "בעבודה",
-];
-
-/// "To me", between the phrase and what limits it: "don't call me in the morning" is one phrase in English and two in
-/// Hebrew.
-const TO_ME: [&str; 3] = ["אלי", "אליי", "לי"];
-
 /// Looks for a stop in a disposition word and in the lead's side of a talk.
 pub fn find_explicit_stop(disposition: Option<&str>, transcript: &[TranscriptLine]) -> Option<ExplicitStop> {
     if let Some(raw) = disposition
-        && STOP_WORDS.contains(&normalize_word(raw).as_str())
+        && (is_stop_word(raw) || asks_to_stop(raw))
     {
         return Some(ExplicitStop {
             source: StopSource::Disposition,
             words: cut(raw),
         });
     }
-    transcript
-        .iter()
-        .filter(|line| line.side == Side::Lead)
-        .find(|line| asks_to_stop(&line.text))
-        .map(|line| ExplicitStop {
+    let spoken = |text: &str| {
+        asks_to_stop(text).then(|| ExplicitStop {
             source: StopSource::Spoken,
-            words: cut(&line.text),
+            words: cut(text),
         })
+    };
+    // Who pauses in a sentence is written down in two lines.
+    let two = transcript.windows(2).map(|pair| match pair {
+        [first, second] if first.side == Side::Lead && second.side == Side::Lead => {
+            spoken(&format!("{} {}", first.text, second.text))
+        }
+        _ => None,
+    });
+    let lines = transcript.iter().filter(|line| line.side == Side::Lead);
+    lines.map(|line| spoken(&line.text)).chain(two).find_map(|stop| stop)
 }
 
 /// Whether a payload that nobody could read may hold a stop: a word of a disposition standing alone, or a phrase. It
 /// does not know who spoke, so it is good for an alarm only.
 pub fn may_hold_a_stop(text: &str) -> bool {
     let mut words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')));
-    words.any(|word| STOP_WORDS.contains(&normalize_word(word).as_str())) || asks_to_stop(text)
+    words.any(is_stop_word) || asks_to_stop(text)
 }
 
-pub(crate) fn asks_to_stop(text: &str) -> bool {
-    asks_to_stop_in(&fold(text))
+/// Whether a disposition means do-not-call, read whole.
+pub fn is_stop_word(raw: &str) -> bool {
+    let word: String = raw.chars().filter(|c| !is_left_out(*c)).collect();
+    STOP_WORDS.contains(&normalize_word(&word).as_str())
 }
 
-/// [`asks_to_stop`] of folded text.
-pub(crate) fn asks_to_stop_in(spoken: &str) -> bool {
-    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&ALWAYS[..], &UNLESS_LIMITED], &[""]));
+fn asks_to_stop(text: &str) -> bool {
+    asks_to_stop_in(&fold(text), &|_| true)
+}
+
+/// Whether folded text asks for a stop at a place that counts.
+pub(crate) fn asks_to_stop_in(spoken: &str, counts: &dyn Fn(Place<'_>) -> bool) -> bool {
+    static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&ALWAYS[..], &UNLESS_LIMITED, &UNLESS_TOLD]));
     PHRASES.places(spoken).any(|place| {
-        let asked = matches!(last_word(place.before), "why" | "if" | "you");
-        place.list == 0 || (!asked && !is_limited(place.after, &TO_ME))
+        let asks = match place.list {
+            0 => true,
+            1 => !is_limited(place.after, &TO_ME),
+            _ => !is_told(place.before) && !is_limited(place.after, &TO_ME),
+        };
+        asks && counts(place)
     })
 }
 
-/// Whether what follows a phrase names a better time or place. "At all", "in the future", "on this number", "until
-/// further notice" are limits of nothing.
+/// Whether what stands before a phrase makes it a question, or something that somebody does.
+fn is_told(before: &str) -> bool {
+    let mut words = before.split_whitespace().rev();
+    match words.next() {
+        Some("you") => words.next().is_some_and(|word| NOT_ASKING_YOU.contains(&word)),
+        word => word.is_some_and(|word| NOT_ASKING.contains(&word)),
+    }
+}
+
+/// Whether what follows a phrase in its clause names a better time or place.
 pub(crate) fn is_limited(after: &str, whom: &[&str]) -> bool {
-    let mut next = after.split_whitespace().skip_while(|word| whom.contains(word));
-    let first = next.next().unwrap_or_default();
-    let endless = next
-        .take(3)
-        .any(|word| matches!(word, "all" | "future" | "number" | "notice" | "ever"));
-    let this_number = first == "this" && endless;
-    let unlimited = this_number || (matches!(first, "at" | "in" | "on" | "until" | "till") && endless);
-    LIMITS.contains(&first) && !unlimited
+    let clause = after.split_whitespace().take_while(|word| *word != BREAK);
+    let mut words = clause.skip_while(|word| whom.contains(word)).peekable();
+    let Some(first) = words.next() else {
+        return false;
+    };
+    let second = words.peek().copied().unwrap_or_default();
+    let of_two = LIMITS_OF_TWO.iter().find(|(word, _)| *word == first);
+    let limits = match of_two {
+        Some((_, seconds)) => seconds.contains(&second),
+        None => LIMITS.contains(&first) || NOT_BY_PHONE.contains(&first),
+    };
+    limits && !words.take(ENDLESS_NEAR).any(|word| ENDLESS.contains(&word))
 }
 
 pub(crate) fn last_word(text: &str) -> &str {
@@ -244,6 +148,65 @@ mod tests {
     #[test]
     fn a_person_who_asks_is_heard() {
         for text in [
+            "I told you, don't call me again.",
+            "I told you do not call me",
+            "Thank you. Do not call me again.",
+            "Screw you! Don't call me!",
+            "Listen, you do not call this number again",
+            "Don't call me, this is harassment.",
+            "Don't call me. This is the third time.",
+            "Do not call me. When will you people learn?",
+            "Do not call me. So annoying.",
+            "Don't call me. Today is my wedding.",
+            "Do not call this number. On behalf of my family, goodbye",
+            "Do not call me, in fact remove me",
+            "Don't call me now or ever",
+            "Don't call me today or any other day",
+            "Don't call me during dinner or ever",
+            "Don't call me at home anymore",
+            "Do not call me on my cell again",
+            "Do not call me because I have no interest",
+            "Don`t call me",
+            "Don´t call me",
+            "Don‘t call me",
+            "Donʼt call me",
+            "unsubscribe",
+            "I want to opt out",
+            "Remove me",
+            "Get me off your list",
+            "Take us off your list",
+            "Remove this number from your list",
+            "I'd like to be taken off the list",
+            "Never contact me again",
+            "never ever call me again",
+            "Don't call us again",
+            "Do not call",
+            "Do not call back",
+            "don't phone me",
+            "stop the calls",
+            "No more calls please",
+            "I don't want to be called",
+            "I don't want you to call me",
+            "I asked you not to call me",
+            "Don't you ever call me again",
+            "I revoke my consent",
+            "Cease and desist",
+            "Leave me alone",
+            "לא להתקשר. היום אני בלוויה",
+            "אל תתקשרו אליי. עכשיו אני מתלונן",
+            "אל תתקשרו אליי היום ולא מחר ולא אף פעם",
+            "ואל תתקשרו אליי יותר",
+            "ותפסיקו להתקשר",
+            "שתפסיקו להתקשר אליי",
+            "אַל תִּתְקַשְּׁרוּ אֵלַי",
+            "תוריד אותי מהרשימה",
+            "תמחק אותי מהרשימה",
+            "הסירו אותי מהרשימה",
+            "אני לא רוצה שתתקשרו יותר",
+            "אני לא רוצה לקבל שיחות",
+            "אל תחזרו אליי",
+            "תפסיקו לצלצל",
+            "אני מבקש הסרה",
             "Please stop calling me.",
             "Don't call me again!",
             "do not call me",
@@ -274,6 +237,23 @@ mod tests {
     #[test]
     fn a_person_who_names_a_better_time_is_not_stopped() {
         for text in [
+            "Don't call me after 5",
+            "don't call me between 9 and 5",
+            "don't call me right now",
+            "don't call me yet",
+            "Don't call me next week, call me the week after",
+            "don't call me Monday, call me Tuesday",
+            "Don't call me on weekends",
+            "don't call me for another week",
+            "don't call me later than 8",
+            "don't call me that early",
+            "don't call me this week",
+            "Take me off speaker",
+            "take me off hold please",
+            "I don't call people back",
+            "Don't call it a scam",
+            "If you don't call me by noon I buy elsewhere",
+            "לא להתקשר בין שתיים לארבע",
             "Don't call me before noon.",
             "please do not call me while I am at work, try the evening",
             "Why don't you call me tomorrow?",
@@ -301,7 +281,28 @@ mod tests {
     fn a_disposition_is_read_whole() {
         assert!(find_explicit_stop(Some("Do not call"), &[]).is_some());
         assert!(find_explicit_stop(Some("dnc"), &[]).is_some());
-        assert_eq!(find_explicit_stop(Some("DNC_CHECK_PASSED"), &[]), None);
+        for word in [
+            "Don't Call",
+            "DNC REQUEST",
+            "internal dnc",
+            "Opted out",
+            "STOP",
+            "Never call again",
+        ] {
+            assert!(find_explicit_stop(Some(word), &[]).is_some(), "{word}");
+        }
+        for word in ["DNC_CHECK_PASSED", "NOT_DNC", "CALL_LATER", "NI"] {
+            assert_eq!(find_explicit_stop(Some(word), &[]), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_in_two_lines_is_one_unless_we_spoke_between() {
+        let lead = |text| said(Side::Lead, text);
+        let pause = [lead("please stop"), lead("calling me")].concat();
+        assert!(find_explicit_stop(None, &pause).is_some());
+        let answered = [lead("please stop"), said(Side::Us, "Sorry?"), lead("calling it done")].concat();
+        assert_eq!(find_explicit_stop(None, &answered), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub use event::{
     Transfer,
 };
 pub use explain::{Explanation, GateLine, LawLine, explain};
-pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop, may_hold_a_stop};
+pub use explicit_stop::{ExplicitStop, StopSource, find_explicit_stop, is_stop_word, may_hold_a_stop};
 pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate, look_again};
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,

@@ -2,6 +2,12 @@
 
 use aho_corasick::AhoCorasick;
 
+/// Stands between two clauses of folded text: what follows it limits nothing that was said before.
+pub(crate) const BREAK: &str = "|";
+
+/// Letters that Hebrew puts before a word: "and", "that".
+const PREFIXES: [&str; 4] = ["", "ש", "ו", "וש"];
+
 /// Lists of phrases.
 #[derive(Debug)]
 pub(crate) struct Phrases {
@@ -15,19 +21,23 @@ pub(crate) struct Phrases {
 pub(crate) struct Place<'a> {
     /// The number of its list.
     pub(crate) list: usize,
-    /// What stands before it and after it.
+    /// What stands before it, itself, and what stands after it.
     pub(crate) before: &'a str,
+    pub(crate) phrase: &'a str,
     pub(crate) after: &'a str,
 }
 
 impl Phrases {
-    /// Lists of phrases, each of which may have any of the prefixes.
-    pub(crate) fn new<const N: usize>(lists: [&[&str]; N], prefixes: &[&str]) -> Self {
+    /// Lists of phrases; those in Hebrew may have a prefix.
+    pub(crate) fn new<const N: usize>(lists: [&[&str]; N]) -> Self {
+        let forms = |phrase: &str| {
+            let count = if phrase.is_ascii() { 1 } else { PREFIXES.len() };
+            let forms = PREFIXES.iter().take(count);
+            forms.map(|prefix| format!(" {prefix}{phrase} ")).collect::<Vec<_>>()
+        };
         let each = lists.iter().enumerate().flat_map(|(list, phrases)| {
-            let forms = phrases
-                .iter()
-                .flat_map(|phrase| prefixes.iter().map(move |prefix| (prefix, phrase)));
-            forms.map(move |(prefix, phrase)| (list, format!(" {prefix}{phrase} ")))
+            let patterns = phrases.iter().flat_map(|phrase| forms(phrase));
+            patterns.map(move |pattern| (list, pattern))
         });
         let (lists, patterns): (Vec<usize>, Vec<String>) = each.unzip();
         Self {
@@ -43,20 +53,30 @@ impl Phrases {
             Some(Place {
                 list: *self.lists.get(found.pattern().as_usize())?,
                 before: folded.get(..found.start())?,
+                phrase: folded.get(found.range())?.trim(),
                 after: folded.get(found.end()..)?,
             })
         })
     }
 }
 
-/// Lower case, apostrophes gone, everything else that is not a letter or digit a single space, spaces around.
+/// Lower case, apostrophes, points of vowels and invisible signs gone, [`BREAK`] for what ends a clause, everything else that
+/// is not a letter or digit a single space, spaces around.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len() + 2);
     folded.push(' ');
     for c in text.chars() {
         match c {
-            '\'' | '’' | '׳' => {}
             c if c.is_ascii_alphanumeric() => folded.push(c.to_ascii_lowercase()),
+            '.' | ',' | '!' | '?' | ';' | ':' | '\n' | '(' | ')' | '"' | '…' | '–' | '—' | '“' | '”' | '\u{5c3}' =>
+            {
+                if !folded.ends_with(' ') {
+                    folded.push(' ');
+                }
+                folded.push_str(BREAK);
+                folded.push(' ');
+            }
+            c if is_left_out(c) => {}
             c if c.is_alphanumeric() => folded.extend(c.to_lowercase()),
             _ if !folded.ends_with(' ') => folded.push(' '),
             _ => {}
@@ -66,4 +86,14 @@ pub(crate) fn fold(text: &str) -> String {
         folded.push(' ');
     }
     folded
+}
+
+/// Apostrophes as keyboards, word processors and Hebrew write them; Hebrew's points; soft hyphens and signs without width.
+pub(crate) const fn is_left_out(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`' | '´' | '‘' | '’' | 'ʼ' | '＇' | '׳'
+            | '\u{591}'..='\u{5bd}' | '\u{5bf}'..='\u{5c2}' | '\u{5c4}'..='\u{5c7}'
+            | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}'
+    )
 }

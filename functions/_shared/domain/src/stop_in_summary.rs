@@ -6,11 +6,27 @@
 use std::sync::LazyLock;
 
 use crate::explicit_stop::{asks_to_stop_in, cut, is_limited, last_word};
-use crate::phrases::{Phrases, Place, fold};
+use crate::phrases::{BREAK, Phrases, Place, fold};
 use crate::{ExplicitStop, StopSource};
 
+/// Words between a denial and what it denies: "did not ask us to please remove".
+const DENIAL_NEAR: usize = 6;
+
 /// Phrases that are a stop unless it says that nobody asked for it.
-const ALWAYS: [&str; 33] = [
+const ALWAYS: [&str; 46] = [
+    "revoked consent",
+    "revoked his consent",
+    "revoked her consent",
+    "revoked their consent",
+    "withdrew consent",
+    "cease communication",
+    "cease all communication",
+    "cease and desist",
+    "refused further calls",
+    "refused any further calls",
+    "refuses further calls",
+    "ביקש הסרה",
+    "ביקשה הסרה",
     "stop calling",
     "quit calling",
     "cease calling",
@@ -47,7 +63,12 @@ const ALWAYS: [&str; 33] = [
 ];
 
 /// Phrases that are a stop unless a time or a place follows.
-const UNLESS_LIMITED: [&str; 55] = [
+const UNLESS_LIMITED: [&str; 60] = [
+    "we not contact",
+    "never to contact",
+    "not to receive further calls",
+    "not wish to receive",
+    "not want to receive",
     "do not call",
     "dont call",
     "do not contact",
@@ -201,9 +222,6 @@ const DENIALS: [&str; 10] = [
     "לא ביקשה",
 ];
 
-/// Letters that Hebrew puts before a word: "and", "that".
-const PREFIXES: [&str; 4] = ["", "ש", "ו", "וש"];
-
 /// Looks for a stop in a summary.
 pub fn find_stop_in_summary(summary: &str) -> Option<ExplicitStop> {
     summary
@@ -217,36 +235,47 @@ pub fn find_stop_in_summary(summary: &str) -> Option<ExplicitStop> {
 
 /// The lists that are looked for, by their numbers in [`PHRASES`].
 const LISTS: [&[&str]; 5] = [&ALWAYS, &UNLESS_LIMITED, &IF_WISHED, &REMOVALS, &TAKING];
-static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(LISTS, &PREFIXES));
-static DENIED: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&DENIALS], &[""]));
+static PHRASES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(LISTS));
+static DENIED: LazyLock<Phrases> = LazyLock::new(|| Phrases::new([&DENIALS]));
 
 fn tells_of_a_stop(sentence: &str) -> bool {
     let told = fold_long(sentence);
-    // Where the first denial ends; it may share a space with what it denies.
-    let denied_from = DENIED.places(&told).map(|place| told.len() - place.after.len()).next();
-    let denied = |before: &str| denied_from.is_some_and(|end| end <= before.len() + 1);
     let wished = || {
         told.split_whitespace()
             .any(|word| WISHES.iter().any(|wish| word.starts_with(wish)))
     };
     let near = |after: &str| after.split_whitespace().take(NEAR).any(|word| FROM.contains(&word));
-    let counts = |Place { list, before, after }| match list {
+    let counts = |Place {
+                      list, before, after, ..
+                  }: Place<'_>| match list {
         0 => true,
         // "Why do not call", "we did not call her", "could not be contacted".
-        1 => !matches!(last_word(before), "why" | "did" | "could" | "can") && !limited(after),
-        2 => !limited(after) && wished(),
+        1 => !matches!(last_word(before), "why" | "did" | "could" | "can") && !is_limited(after, &WHOM),
+        2 => !is_limited(after, &WHOM) && wished(),
         3 => near(after) || before.split_whitespace().rev().take(4).any(|word| FROM.contains(&word)),
         _ => near(after) && after.split_whitespace().take(NEAR).any(|word| word == "off"),
     };
-    PHRASES
-        .places(&told)
-        .any(|place| !denied(place.before) && counts(place))
-        || (!denied(&told) && asks_to_stop_in(&told))
+    PHRASES.places(&told).any(|place| counts(place) && !is_denied(place))
+        || asks_to_stop_in(&told, &|place| !is_denied(place))
 }
 
-/// "Because" gives the reason here, not a time as in "don't call me because I am driving".
-fn limited(after: &str) -> bool {
-    !after.starts_with("because ") && is_limited(after, &WHOM)
+/// Whether just before a phrase, in its clause, it says that nobody asked for it: "did not ask to be removed". The denial may
+/// reach into the phrase by a word.
+fn is_denied(place: Place<'_>) -> bool {
+    let words = place.before.split_whitespace().rev();
+    let mut near: Vec<&str> = words.take_while(|word| !parts(word)).take(DENIAL_NEAR).collect();
+    near.reverse();
+    near.extend(place.phrase.split_whitespace().next());
+    let near = format!(" {} ", near.join(" "));
+    DENIED.places(&near).next().is_some()
+}
+
+/// Whether a word begins another statement, in which nothing is denied any more. Hebrew's "and" is a letter of its word.
+fn parts(word: &str) -> bool {
+    matches!(
+        word,
+        BREAK | "and" | "but" | "then" | "because" | "since" | "so" | "who" | "which"
+    ) || word.starts_with('ו')
 }
 
 /// As [`fold`], and "doesn't" as two words.
@@ -272,6 +301,22 @@ mod tests {
     #[test]
     fn who_is_told_to_have_asked_is_heard() {
         for text in [
+            "The customer said he never requested a quote and asked us to stop calling.",
+            "Customer did not request this call and wants to be removed from the list.",
+            "The lead is not on the market and asked to be removed from the list.",
+            "He is not on our customer list and asked us to stop calling",
+            "The customer did not ask for information and demanded to be taken off the list.",
+            "Customer has not requested information, wants no further calls",
+            "The customer asked not to be called, on principle",
+            "asked not to be called this year or any other",
+            "said never to contact them again",
+            "they do not wish to receive further calls",
+            "they don't want to receive any calls",
+            "Customer refused further calls",
+            "asked that we not contact him again",
+            "The customer revoked consent",
+            "הלקוח לא ביקש הצעה וביקש להפסיק להתקשר",
+            "הלקוח ביקש הסרה",
             "The lead asked not to be called again.",
             "Customer demanded to be removed from the list.",
             "The customer asked us to stop calling.",
@@ -301,6 +346,8 @@ mod tests {
     #[test]
     fn who_names_a_better_time_or_asked_for_nothing_is_not_stopped() {
         for text in [
+            "The customer asked not to be called after 8 pm",
+            "The customer has not asked to be removed from the list.",
             "The customer asked to be called tomorrow.",
             "The customer asked not to be called before noon.",
             "The customer asked us not to call him in the morning.",

@@ -94,6 +94,8 @@ impl RuleSet {
 
 #[cfg(test)]
 mod tests {
+    use redial_domain::{Disposition, is_stop_word};
+
     use super::*;
 
     #[test]
@@ -108,6 +110,9 @@ mod tests {
                     )
                 }
             };
+            for word in &rules.spec().words[&Disposition::Dnc] {
+                assert!(is_stop_word(word), "{set}: `{word}` is a stop before any rule is asked");
+            }
             let files = RuleSet::built_in_files(rules.name()).unwrap();
             let (_, cases) = files.iter().find(|(file, _)| *file == crate::CASES_FILE).unwrap();
             let run = rules.run_cases(cases).unwrap();

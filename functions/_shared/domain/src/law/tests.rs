@@ -91,7 +91,10 @@ fn a_record_of_low_confidence_takes_the_stricter_value() {
             assert!(is_right, "{} on {date}: {hours:?}", record.jurisdiction);
         }
     }
-    assert!(disputed > 0 && defaults > 20, "{disputed} and {defaults} records are doubtful");
+    assert!(
+        disputed > 0 && defaults > 20,
+        "{disputed} and {defaults} records are doubtful"
+    );
 }
 
 #[test]
