@@ -18,6 +18,7 @@ use redial_tests::{
     bulk::{self, Original},
     instant,
 };
+use rusqlite::Connection;
 use serde_json::json;
 
 use crate::{
@@ -200,10 +201,19 @@ async fn held(waiting: u64, folder: &Path) -> Vec<Row> {
     ]
 }
 
-/// Bytes of the table's files.
+/// Bytes of the table's files, once its log, which keeps its size, is written into it.
 fn bytes_of(folder: &Path) -> u64 {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let table = files.filter(|file| file.file_name().to_string_lossy().starts_with("table"));
+    let files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
+    let is_table = |file: &std::fs::DirEntry| file.file_name().to_string_lossy().starts_with("table");
+    for file in files
+        .iter()
+        .filter(|file| file.path().extension().is_some_and(|end| end == "sqlite"))
+    {
+        let written = Connection::open(file.path())
+            .and_then(|table| table.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        written.unwrap_or_else(|error| panic!("{error}"));
+    }
+    let table = files.into_iter().filter(is_table);
     table.filter_map(|file| Some(file.metadata().ok()?.len())).sum()
 }
 
