@@ -85,7 +85,10 @@ pub fn is_stop_word(raw: &str) -> bool {
 }
 
 fn asks_to_stop(text: &str) -> bool {
-    asks_to_stop_in(&fold(text), &|_| true)
+    let folded = fold(text);
+    // A phrase that nothing limits may run over a comma, or a line that was broken in it.
+    asks_to_stop_in(&folded, &|_| true)
+        || asks_to_stop_in(&folded.replace(&format!(" {BREAK}"), ""), &|place| place.list == 0)
 }
 
 /// Whether folded text asks for a stop at a place that counts.
@@ -148,6 +151,8 @@ mod tests {
     #[test]
     fn a_person_who_asks_is_heard() {
         for text in [
+            "Please stop\ncalling me",
+            "Stop, calling me!",
             "I told you, don't call me again.",
             "I told you do not call me",
             "Thank you. Do not call me again.",
