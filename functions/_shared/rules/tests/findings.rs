@@ -169,7 +169,12 @@ fn settings_are_refused_in_words_for_people() {
             "the word `sold it` would never match; write `SOLD_IT`",
         ),
         ("\"SOLD\"", "\"NI\"", "the word `NI` is under"),
-        ("\"SOLD\"", "\"DO_NOT_CALL_LIST\"", "nothing is wrong"),
+        ("\"SOLD\"", "\"CALLER_LISTED\"", "nothing is wrong"),
+        (
+            "\"SOLD\"",
+            "\"DO_NOT_CALL_LIST\"",
+            "the word `DO_NOT_CALL_LIST` always means a do-not-call; it cannot be under `sale`",
+        ),
         ("dnc = [\"DNC\", ", "dnc = [", "nothing is wrong"),
         (
             "\"NOT_INTERESTED\"",
