@@ -14,7 +14,8 @@ mod tree;
 use tree::{names_in, none, read, rust, sources};
 
 /// What may stand at the top beside dotfiles.
-const TOP: [&str; 15] = [
+const TOP: [&str; 16] = [
+    "API.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",

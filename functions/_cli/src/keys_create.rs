@@ -1,5 +1,6 @@
 //! `redial keys create`: makes a key and shows it, this once.
 
+use chrono::TimeDelta;
 use clap::builder::PossibleValuesParser;
 use redial_domain::Role;
 
@@ -24,6 +25,9 @@ pub(crate) struct Create {
     /// For the role `webhook`: the only provider whose webhooks it may post
     #[arg(long, value_parser = ["convoso"])]
     provider: Option<String>,
+    /// After so many days it opens nothing any more; without it, when somebody revokes it
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    valid_days: Option<u16>,
     #[command(flatten)]
     place: Where,
 }
@@ -56,9 +60,10 @@ pub(crate) async fn run(create: Create) -> Result<(), Failure> {
     }
     let app = create.place.app().await?;
     let now = app.clock.now();
+    let valid_until = create.valid_days.map(|days| now + TimeDelta::days(i64::from(days)));
     let key = app
         .table
-        .create_api_key(&app.ids, &create.name, role, create.provider, now)
+        .create_api_key_until(&app.ids, &create.name, role, create.provider, (now, valid_until))
         .await?;
     print::line(&key);
     print::line("\nThis key is not shown again: it is stored as a hash only.");

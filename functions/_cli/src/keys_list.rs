@@ -1,4 +1,4 @@
-//! `redial keys list`: who has which key, and which are revoked. Never the keys themselves.
+//! `redial keys list`: who has which key, and until when, and which are revoked. Never the keys themselves.
 
 use chrono::{DateTime, Utc};
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(list: List) -> Result<(), Failure> {
         print::line("There are no API keys yet. Make one: redial keys create --name NAME --role admin");
         return Ok(());
     }
-    let rows: Vec<[String; 6]> = keys
+    let rows: Vec<[String; 8]> = keys
         .into_iter()
         .map(|key| {
             [
@@ -26,11 +26,25 @@ pub(crate) async fn run(list: List) -> Result<(), Failure> {
                 key.role.as_str().to_owned(),
                 key.provider.clone().unwrap_or_else(|| "-".to_owned()),
                 shown(key.created_at),
+                key.last_used_at.map_or_else(|| "-".to_owned(), shown),
+                key.valid_until.map_or_else(|| "-".to_owned(), shown),
                 key.revoked_at.map_or_else(|| "-".to_owned(), shown),
             ]
         })
         .collect();
-    print::table(["ID", "NAME", "ROLE", "PROVIDER", "CREATED", "REVOKED"], &rows);
+    print::table(
+        [
+            "ID",
+            "NAME",
+            "ROLE",
+            "PROVIDER",
+            "CREATED",
+            "LAST USED",
+            "VALID UNTIL",
+            "REVOKED",
+        ],
+        &rows,
+    );
     Ok(())
 }
 

@@ -87,7 +87,7 @@ pub(crate) async fn ensure_api_key(
     };
     let good = app
         .table
-        .api_key(&key)
+        .api_key(&key, app.clock.now())
         .await?
         .is_some_and(|known| known.role == Role::SystemAdmin);
     if !good {

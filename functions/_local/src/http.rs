@@ -18,7 +18,6 @@ use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
@@ -67,7 +66,6 @@ pub async fn serve(listener: TcpListener, front: Front, local: Router) -> io::Re
 /// The routes of the main port.
 pub fn router(front: Front, local: Router) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { axum::Json(json!({ "status": "ok" })) }))
         .nest("/local", local.fallback(no_local_route).with_state(()))
         .fallback(to_function)
         .with_state(front)
@@ -381,8 +379,6 @@ mod tests {
         let large = ask("/webhooks/bland", BODY_BYTES_MAX + 1).await.unwrap();
         assert_eq!(large.status(), 413);
         assert!(large.text().await.unwrap().contains("body_too_large"));
-        let health = client.get(format!("{base}/healthz")).send().await.unwrap();
-        assert_eq!(health.text().await.unwrap(), "{\"status\":\"ok\"}");
         server.abort();
     }
 }

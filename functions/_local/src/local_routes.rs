@@ -83,7 +83,7 @@ async fn allow(state: &LocalState, headers: &HeaderMap, what: Permission) -> Res
     let Some(shown) = shown else {
         return Err(unauthorized("no_key", "There is no API key."));
     };
-    match state.app.table.api_key(shown).await {
+    match state.app.table.api_key(shown, state.app.clock.now()).await {
         Ok(Some(key)) if key.role.may(what) => Ok(()),
         Ok(Some(_)) => Err(error(
             StatusCode::FORBIDDEN,

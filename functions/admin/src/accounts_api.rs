@@ -7,14 +7,15 @@ use redial_aws::accounts::{Account, CALLS_AT_ONCE_MAX, CALLS_PER_MINUTE_MAX};
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Voice, iso};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use crate::request::{Caller, unavailable};
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+pub(crate) struct Change {
     #[serde(default, deserialize_with = "given")]
     calls_at_once_max: Option<Option<u32>>,
     #[serde(default, deserialize_with = "given")]

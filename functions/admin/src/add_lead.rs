@@ -8,6 +8,7 @@ use redial_aws::intake::{Intake, IntakeError, take_in};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::law::us_state;
 use redial_domain::{CampaignId, Phone, Profile, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,9 +24,9 @@ const POSTAL_CODE_MAX: usize = 16;
 /// An id of a CRM is a key: see the domain's ids.
 const CRM_ID_MAX: usize = 64;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewLead {
+pub(crate) struct NewLead {
     #[serde(alias = "phone_number")]
     phone: String,
     #[serde(default, alias = "campaign")]

@@ -11,6 +11,7 @@ use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{ABANDONED_PERCENT_MAX, AnsweredCalls, BrakeLifted, Campaign, CampaignError, abandoned_since, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,9 +21,9 @@ use crate::request::{Caller, bad, contended, unavailable};
 /// Rounds against others who change the same campaign.
 const ROUNDS_MAX: usize = 4;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Lift {
+pub(crate) struct Lift {
     reason: String,
     until: DateTime<Utc>,
 }

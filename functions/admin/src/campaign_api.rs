@@ -22,7 +22,7 @@ use crate::still_placing::wait_for_campaigns;
 
 /// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 200;
+pub(crate) const LIMIT_MAX: usize = 200;
 /// Rounds against others who change the same campaign.
 const ROUNDS_MAX: usize = 4;
 /// Letters of a name that become an id.
@@ -57,7 +57,8 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "give the campaign a name",
         )
     })?;
-    let id = id_for(fields.id.as_deref(), &name, &app.ids.record(now))?;
+    let record = caller.new_record();
+    let id = id_for(fields.id.as_deref(), &name, &record)?;
     let rule_set = match &fields.rule_set {
         Some(name) => name.clone(),
         None => RuleSetName::parse(DEFAULT_RULE_SET)
@@ -84,12 +85,21 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .configure_slots(&campaign)
         .await
         .map_err(|error| unavailable(&error))?;
+    let created = Activity {
+        id: record,
+        ..Activity::now(app, &caller.actor, "created", None)
+    };
     if !app
         .table
-        .create_campaign(&campaign, &Activity::now(app, &caller.actor, "created", None))
+        .create_campaign(&campaign, &created)
         .await
         .map_err(|error| unavailable(&error))?
     {
+        // Made by an earlier try of the same request, which died before it could answer.
+        let made = app.table.system_activity(campaign.id.as_str(), &created.id).await;
+        if made.map_err(|error| unavailable(&error))?.is_some() {
+            return Ok(Answer::json(201, &shown(&caller.campaign(campaign.id.as_str()).await?)));
+        }
         return Err(Problem::new(
             409,
             "id_taken",

@@ -9,13 +9,15 @@ use redial_domain::{
     Blackout, Campaign, ConsentAssertion, ConsentKind, LocalTime, Region, RuleSetName, STATEMENT_MAX, Subject, Voice,
     Window, iso,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::request::bad;
+use crate::shapes;
 
 /// What a body may set. Absent is left as it is; `null`, where it has a meaning, is "none".
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fields {
     #[serde(default)]
@@ -33,14 +35,17 @@ pub(crate) struct Fields {
     #[serde(default, deserialize_with = "given")]
     intervals_min: Option<Option<Vec<u32>>>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::hour")]
     calling_hours_start: Option<Hour>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::hour")]
     calling_hours_end: Option<Hour>,
     #[serde(default, alias = "zone")]
     timezone: Option<String>,
     #[serde(default)]
     calling_days: Option<Vec<String>>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::dates")]
     blackout_dates: Option<BTreeSet<Blackout>>,
     #[serde(default)]
     max_concurrent_calls: Option<u32>,
@@ -51,12 +56,16 @@ pub(crate) struct Fields {
     #[serde(default)]
     attempts_per_day_max: Option<u32>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(crate) rule_set: Option<RuleSetName>,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     subject: Option<Subject>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::region")]
     default_region: Option<Region>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::voice")]
     voice: Option<Voice>,
     #[serde(default, deserialize_with = "given")]
     consent: Option<Option<Asserted>>,
@@ -67,9 +76,10 @@ pub(crate) struct Fields {
 }
 
 /// What is said about the consent of everybody in the campaign.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Asserted {
+pub(crate) struct Asserted {
+    #[schemars(schema_with = "shapes::consent_kind")]
     kind: ConsentKind,
     statement: String,
     #[serde(default)]
@@ -84,9 +94,9 @@ impl Fields {
 }
 
 /// An hour as a whole number or `HH:MM`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
-enum Hour {
+pub(crate) enum Hour {
     Number(u16),
     Text(String),
 }

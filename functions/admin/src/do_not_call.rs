@@ -14,10 +14,12 @@ use redial_aws::messages::CallMessage;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::law::Law;
 use redial_domain::{AttemptId, CallId, InFlight, Lead, Phone, Proof, ProofOf, ProofSource, Region, Statement, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::request::{Caller, contended, unavailable};
+use crate::shapes;
 use crate::still_placing::wait_for_phones;
 
 /// Rounds of a removal against others who write the same phone.
@@ -27,12 +29,13 @@ pub(crate) const TEXT_MAX: usize = 400;
 /// A sender's clock may be this much ahead of ours.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewMark {
+pub(crate) struct NewMark {
     #[serde(alias = "phone_number")]
     phone: String,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::region")]
     region: Region,
     #[serde(default)]
     words: Option<String>,
@@ -41,36 +44,39 @@ struct NewMark {
     #[serde(default)]
     source: Source,
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     call_id: Option<CallId>,
     #[serde(default)]
     note: Option<String>,
 }
 
 /// Who may say it over the API.
-#[derive(Deserialize, Clone, Copy, Default)]
+#[derive(Deserialize, Clone, Copy, Default, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+pub(crate) enum Source {
     #[default]
     Api,
     Crm,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(crate) struct Asked {
     #[serde(alias = "phone_number")]
     phone: String,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::region")]
     region: Region,
 }
 
 /// A phone, and why something that cannot be undone is done to it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WithReason {
     #[serde(alias = "phone_number")]
     phone: String,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::region")]
     region: Region,
     #[serde(default)]
     reason: Option<String>,

@@ -20,6 +20,7 @@ use redial_aws::messages::CallMessage;
 use redial_aws::table::TableError;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Ledger, Phone, ProofSource, Region, Statement, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 use crate::cursor;
 use crate::do_not_call::{said_at, text};
 use crate::request::{Caller, unavailable};
+use crate::shapes;
 
 /// Numbers of one request: 5,000 transactions are some seconds, and 200 KB of the six megabytes that a function URL takes.
 const NUMBERS_MAX: usize = 5_000;
@@ -39,13 +41,14 @@ const TIME_MAX: Duration = Duration::from_secs(40);
 const END_CALLS_AFTER_S: i32 = 20;
 /// Marks in one answer, unless asked for otherwise, and at most: 1,000 with their words are less than a megabyte.
 const LIMIT_DEFAULT: usize = 200;
-const LIMIT_MAX: usize = 1_000;
+pub(crate) const LIMIT_MAX: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct List {
+pub(crate) struct List {
     numbers: Vec<String>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::region")]
     region: Region,
     #[serde(default)]
     source: Source,
@@ -56,9 +59,9 @@ struct List {
 }
 
 /// Where a list is from.
-#[derive(Deserialize, Clone, Copy, Default)]
+#[derive(Deserialize, Clone, Copy, Default, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Source {
+pub(crate) enum Source {
     #[default]
     Import,
     Crm,

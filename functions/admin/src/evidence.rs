@@ -15,7 +15,7 @@ use crate::request::{Caller, unavailable};
 /// Items in one answer, unless asked for otherwise, and at most: payloads are large, and an answer of a function URL has
 /// six megabytes.
 const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 100;
+pub(crate) const LIMIT_MAX: usize = 100;
 
 pub(crate) async fn export(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;

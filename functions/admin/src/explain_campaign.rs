@@ -56,7 +56,8 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
 pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let campaign = caller.campaign(id).await?;
     let job = Job::look_again(caller.app, &caller.actor, Some(campaign.id), true);
-    let put = caller.app.table.write(job.put()).await;
+    let job = job.named(caller.new_record());
+    let put = caller.app.table.ignoring_condition(job.put()).await;
     put.map_err(|error| unavailable(&error))?;
     send(caller.app, &job.id).await;
     Ok(Answer::json(

@@ -7,6 +7,7 @@
 use redial_aws::table::read;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,9 +18,9 @@ use crate::request::{Caller, unavailable};
 /// Decisions in an explanation: the last day's ladder.
 const DECISIONS: i32 = 8;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(crate) struct Asked {
     phone: String,
 }
 

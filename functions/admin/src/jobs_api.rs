@@ -19,7 +19,7 @@ use crate::request::{Caller, unavailable};
 
 /// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 200;
+pub(crate) const LIMIT_MAX: usize = 200;
 /// Letters of an id that is not there, in the answer that says so.
 const SHOWN_ID_MAX: usize = 64;
 

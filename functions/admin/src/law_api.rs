@@ -14,11 +14,13 @@ use redial_aws::table::Change;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::iso;
 use redial_domain::law::{ADDITIONS_MAX, Added, AddedRecord, Additions, Ban, Jurisdiction, Law, Record, us_state};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::queue_switches::wait_for_all;
 use crate::request::{Caller, bad, contended, unavailable};
+use crate::shapes;
 
 /// Rounds against others who change settings or law at the same time, and the longest pause between two.
 const ROUNDS_MAX: usize = 8;
@@ -26,9 +28,9 @@ const ROUND_PAUSE: Duration = Duration::from_millis(50);
 /// Longest reason, in characters.
 const REASON_MAX: usize = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewBan {
+pub(crate) struct NewBan {
     /// `US-FL`, `FL`, `Florida`, `US`; `all` is everywhere.
     jurisdiction: String,
     #[serde(default)]
@@ -38,18 +40,19 @@ struct NewBan {
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewRecord {
+pub(crate) struct NewRecord {
+    #[schemars(schema_with = "shapes::record")]
     record: Record,
     #[serde(default)]
     replaces: bool,
     reason: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Reason {
+pub(crate) struct Reason {
     reason: String,
 }
 
@@ -112,7 +115,9 @@ pub(crate) async fn ban(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let (_, _) = change(caller, &what, Some(&ban.added.reason), |additions| {
         // Bans that are over are history, and their history is kept.
         additions.bans.retain(|old| old.until.is_none_or(|until| until > now));
-        additions.bans.push(ban.clone());
+        if additions.bans.iter().all(|old| old.added.id != ban.added.id) {
+            additions.bans.push(ban.clone());
+        }
         Ok(())
     })
     .await?;
@@ -151,7 +156,9 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
     };
     let words = format!("{}; {}", own.added.reason, shown_record(&own));
     let (_, job) = change(caller, &what, Some(&words), |additions| {
-        additions.records.push(own.clone());
+        if additions.records.iter().all(|old| old.added.id != own.added.id) {
+            additions.records.push(own.clone());
+        }
         Ok(())
     })
     .await?;
@@ -259,7 +266,7 @@ fn time(name: &str, given: Option<&str>) -> Result<Option<DateTime<Utc>>, Proble
 fn added(caller: &Caller<'_>, why: &str) -> Result<Added, Problem> {
     let now = caller.app.clock.now();
     Ok(Added {
-        id: caller.app.ids.record(now),
+        id: caller.new_record(),
         by: caller.actor.name.clone(),
         at: now,
         reason: reason(why)?,

@@ -8,10 +8,12 @@ use redial_aws::intake::learn;
 use redial_aws::leads::Activity;
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{Campaign, Consent, ConsentKind, Lead, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::request::{Caller, bad, contended, unavailable};
+use crate::shapes;
 
 /// Rounds against others who change the lead at the same time.
 const ROUNDS_MAX: usize = 8;
@@ -21,9 +23,10 @@ const PROOF_MAX: usize = 500;
 const CLOCK_MARGIN: TimeDelta = TimeDelta::minutes(5);
 
 /// A consent as the API takes it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GivenConsent {
+    #[schemars(schema_with = "shapes::consent_kind")]
     kind: ConsentKind,
     given_at: DateTime<Utc>,
     /// Where: a form, a page, a recording.
@@ -61,9 +64,9 @@ impl GivenConsent {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct TakenBack {
+pub(crate) struct TakenBack {
     reason: String,
 }
 

@@ -5,6 +5,7 @@
 
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{AttemptId, Campaign, Settings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
@@ -15,9 +16,9 @@ use crate::request::{Caller, bad, contended, unavailable};
 /// Rounds against others who change the default campaign at the same time.
 const ROUNDS_MAX: usize = 4;
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+pub(crate) struct Change {
     #[serde(default)]
     enabled: Option<bool>,
     #[serde(default, deserialize_with = "given")]

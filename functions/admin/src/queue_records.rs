@@ -19,7 +19,7 @@ use crate::request::{Caller, unavailable};
 
 /// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 200;
+pub(crate) const LIMIT_MAX: usize = 200;
 /// Pages of keys read for one answer, however few records fit a filter.
 const PAGES_MAX: usize = 40;
 

@@ -27,7 +27,7 @@ const ROUNDS_MAX: usize = 8;
 const ROUND_PAUSE: Duration = Duration::from_millis(50);
 /// Activities in one answer, unless asked for otherwise, and at most.
 const ACTIVITIES_DEFAULT: usize = 50;
-const ACTIVITIES_MAX: usize = 200;
+pub(crate) const ACTIVITIES_MAX: usize = 200;
 
 pub(crate) async fn throw(caller: &Caller<'_>, switch: Switch, on: bool) -> Result<Answer, Problem> {
     let app = caller.app;
@@ -124,6 +124,12 @@ pub(crate) async fn activities(caller: &Caller<'_>, of: &str) -> Result<Answer, 
         200,
         &json!({"success": true, "activities": shown, "next_cursor": next_cursor}),
     ))
+}
+
+/// What people did with a campaign.
+pub(crate) async fn activities_of_campaign(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
+    let campaign = caller.campaign(id).await?;
+    activities(caller, campaign.id.as_str()).await
 }
 
 pub(crate) async fn process(caller: &Caller<'_>) -> Result<Answer, Problem> {

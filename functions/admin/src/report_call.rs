@@ -5,6 +5,7 @@ use redial_aws::leads::Activity;
 use redial_aws::reported_calls::{Recorded, ReportedCall};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{CallId, Phone, Region, Subject, iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,9 +14,9 @@ use crate::request::{Caller, bad, unavailable};
 /// The reporter's clock may be this much ahead of ours.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Reported {
+pub(crate) struct Reported {
     #[serde(alias = "phone_number")]
     phone: String,
     started_at: String,

@@ -15,20 +15,28 @@ pub(crate) struct Caller<'a> {
     pub(crate) app: &'a App,
     pub(crate) request: &'a Request,
     pub(crate) actor: Actor,
+    /// Of a request that is done once: the id of what it makes, the same at each try.
+    pub(crate) record: Option<String>,
 }
 
 impl Caller<'_> {
     /// Goes on only if the caller's role may do this.
-    pub(crate) fn may(&self, permission: Permission) -> Result<&Self, Problem> {
+    pub(crate) fn may(&self, permission: Permission) -> Result<(), Problem> {
         if self.actor.role.may(permission) {
-            return Ok(self);
+            return Ok(());
         }
         Err(Problem::new(
             403,
             "not_allowed",
             format!("failed to do this: the role {} may not", self.actor.role.as_str()),
-            "ask an owner for a key with a higher role",
+            "ask an owner for a key with a higher role; GET /api/roles lists what each may do",
         ))
+    }
+
+    /// An id for what the request makes. What is there already under it was made by an earlier try of the same request.
+    pub(crate) fn new_record(&self) -> String {
+        let new = || self.app.ids.record(self.app.clock.now());
+        self.record.clone().unwrap_or_else(new)
     }
 
     /// As [`Caller::body`]; a request without one means the defaults.
@@ -71,16 +79,24 @@ impl Caller<'_> {
                 "send one object with named fields",
             ));
         }
-        serde_json::from_value(value).map_err(|error| {
-            Problem::new(
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let path = without_numbers(&error.path().to_string());
+            let why = without_numbers(&redial_rules::plain(&error.inner().to_string()));
+            // The whole body has no path but a dot.
+            let (what, field) = match path.as_str() {
+                "." | "" => ("the body".to_owned(), None),
+                path => (format!("`{path}`"), Some(path.to_owned())),
+            };
+            let problem = Problem::new(
                 422,
                 "bad_field",
-                format!(
-                    "failed to read the body: {}",
-                    without_numbers(&redial_rules::plain(&error.to_string()))
-                ),
+                format!("failed to read {what}: {why}"),
                 "correct the field and send it again",
-            )
+            );
+            match field {
+                Some(field) => problem.of_field(field),
+                None => problem,
+            }
         })
     }
 
@@ -149,16 +165,7 @@ pub(crate) fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
         format!("failed to read `{name}`: {why}"),
         "correct the field and send it again",
     )
-}
-
-pub(crate) fn not_found(method: &str, path: &[&str]) -> Problem {
-    let path = without_numbers(&path.join("/").chars().take(120).collect::<String>());
-    Problem::new(
-        404,
-        "not_found",
-        format!("failed to find {method} /{path}"),
-        "the README lists the API",
-    )
+    .of_field(name)
 }
 
 /// The table did not do it; nothing was changed that the answer does not name.

@@ -10,6 +10,7 @@ use redial_aws::rule_store::{Files, pack_files};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::RuleSetName;
 use redial_rules::RuleSet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -18,16 +19,18 @@ use crate::request::{Caller, unavailable};
 use crate::rules_draft::{limits, set_name};
 use crate::rules_examine::examine;
 use crate::rules_show::named_files;
+use crate::shapes;
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(crate) struct Wanted {
     #[serde(default)]
     dry_run: bool,
     /// Rules to count by instead of those in use: `draft`, or a version's number. Only with `dry_run`.
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::files_or_none")]
     files: Option<Files>,
 }
 
@@ -96,14 +99,15 @@ pub(crate) async fn start(caller: &Caller<'_>, set: &str, which: WhichLeads) -> 
         dry_run,
         candidate: candidate.is_some(),
     };
-    let job = Job::new(app, &caller.actor, kind);
+    let job = Job::new(app, &caller.actor, kind).named(caller.new_record());
     if let Some(packed) = candidate.as_ref().and_then(|files| pack_files(files).ok()) {
         app.table
             .put_job_item(keys::job_input(&job.id), &job, &packed, None)
             .await
             .map_err(|error| unavailable(&error))?;
     }
-    app.table.write(job.put()).await.map_err(|error| unavailable(&error))?;
+    let put = app.table.ignoring_condition(job.put()).await;
+    put.map_err(|error| unavailable(&error))?;
     tracing::info!(job.id = %job.id, actor = %caller.actor.name, "{} asked for", job.kind.as_str());
     let mut answer = json!({"success": true, "job": shown(&job, app.clock.now())});
     if !send(app, &job.id).await {

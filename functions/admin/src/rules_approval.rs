@@ -1,15 +1,16 @@
 //! Whether a second person has to approve a rule change before it is live (R9). An owner decides.
 
 use redial_aws::web::{Answer, Problem};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::queue_switches::change_settings;
 use crate::request::{Caller, unavailable};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(crate) struct Wanted {
     required: bool,
 }
 

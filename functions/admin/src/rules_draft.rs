@@ -8,6 +8,7 @@ use redial_aws::rule_store::{Draft, Files, PACKED_BYTES_MAX, pack_files};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{RuleSetName, iso};
 use redial_rules::RuleSet;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,9 +21,9 @@ const FILES_MAX: usize = 20;
 /// Bytes of all files as they are sent: a function URL takes 6 MB, and a set that people read has 200 KB at most.
 const BYTES_MAX: usize = 1_024 * 1_024;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Save {
+pub(crate) struct Save {
     files: Files,
     /// The revision that this replaces; left out for the first.
     #[serde(default)]
@@ -32,9 +33,9 @@ struct Save {
     based_on: Option<u32>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Check {
+pub(crate) struct Check {
     #[serde(default)]
     files: Option<Files>,
     #[serde(default)]

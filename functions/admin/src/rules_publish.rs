@@ -12,6 +12,7 @@ use redial_aws::rule_store::{Active, Draft, Proposal, Publication, Rollout, Vers
 use redial_aws::web::{Answer, Problem};
 use redial_domain::{RuleSetName, iso};
 use redial_rules::{CASES_FILE, RuleSet};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ use crate::request::{Caller, unavailable};
 use crate::rules_again::replan_job;
 use crate::rules_draft::{changed, files_of, no_draft, open_draft, set_name};
 use crate::rules_examine::{examine, refuse_lost_statuses};
+use crate::shapes;
 
 /// Letters of a note: a sentence or two.
 const NOTE_MAX: usize = 500;
@@ -26,23 +28,24 @@ const NOTE_MAX: usize = 500;
 /// A change is seen by every function within this many seconds (R2).
 const LIVE_WITHIN_S: u32 = 15;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Publish {
+pub(crate) struct Publish {
     revision: u64,
     note: String,
     #[serde(default)]
     share: Option<u32>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::waiting")]
     waiting: Waiting,
     /// Publish without cases although the version in use has some.
     #[serde(default)]
     without_cases: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Approve {
+pub(crate) struct Approve {
     revision: u64,
 }
 

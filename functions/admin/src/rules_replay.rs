@@ -7,6 +7,7 @@ use chrono::Days;
 use redial_aws::jobs::{Candidate, Job, JobKind, ReplayInput, start_job};
 use redial_aws::rule_store::Files;
 use redial_aws::web::{Answer, Problem};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -15,21 +16,24 @@ use crate::request::{Caller, unavailable};
 use crate::rules_draft::{limits, set_name};
 use crate::rules_examine::examine;
 use crate::rules_show::named_files;
+use crate::shapes;
 
 /// A week, unless asked for otherwise: every weekday once.
 const DAYS_DEFAULT: u64 = 7;
 /// Payloads are kept for 90 days.
 const DAYS_MAX: u64 = 90;
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(crate) struct Wanted {
     campaign: String,
     #[serde(default)]
     days: Option<u64>,
     /// A number, `active`, or `draft`, which it is when neither this nor `files` is given.
     #[serde(default)]
+    #[schemars(schema_with = "shapes::version")]
     version: Option<Value>,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::files_or_none")]
     files: Option<Files>,
 }
 
@@ -78,7 +82,7 @@ pub(crate) async fn start(caller: &Caller<'_>, set: &str) -> Result<Answer, Prob
         let why = "together, packed, they are more than 350 KB";
         bad_field("files", why)
     })?;
-    let job = Job::new(caller.app, &caller.actor, kind);
+    let job = Job::new(caller.app, &caller.actor, kind).named(caller.new_record());
     let sent = start_job(caller.app, &job, &input).await;
     let sent = sent.map_err(|error| unavailable(&error))?;
     tracing::info!(job.id = %job.id, actor = %caller.actor.name, "replay asked for");

@@ -10,6 +10,7 @@ use redial_aws::leads::Activity;
 use redial_aws::rule_store::{Active, Rollout, Waiting};
 use redial_aws::web::{Answer, Problem};
 use redial_domain::RuleSetName;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::request::{Caller, unavailable};
@@ -17,22 +18,24 @@ use crate::rules_again::replan_job;
 use crate::rules_draft::{files_of, set_name};
 use crate::rules_examine::{examine, refuse_lost_statuses};
 use crate::rules_publish::{bad_field, changed_meanwhile, loaded, note, previous_of, send_job, shown, tell};
+use crate::shapes;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RollBack {
+pub(crate) struct RollBack {
     /// The version that must not decide any more.
     from: u32,
     #[serde(default)]
     to: Option<u32>,
     note: String,
     #[serde(default)]
+    #[schemars(schema_with = "shapes::waiting")]
     waiting: Waiting,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Share {
+pub(crate) struct Share {
     share: u32,
     note: String,
 }

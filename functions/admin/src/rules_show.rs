@@ -16,7 +16,7 @@ use crate::rules_draft::{files_of, no_draft, open_draft, set_name};
 
 /// Versions in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 100;
+pub(crate) const LIMIT_MAX: usize = 100;
 /// Unchanged lines around a change.
 const CONTEXT_LINES: usize = 3;
 

@@ -14,7 +14,7 @@ use crate::request::{Caller, unavailable};
 
 /// Entries in one answer, unless asked for otherwise, and at most.
 const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 100;
+pub(crate) const LIMIT_MAX: usize = 100;
 
 pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
     let app = caller.app;

@@ -150,7 +150,12 @@ impl Receiver {
         let shown = request.header(SECRET_HEADER).or(path_secret);
         match shown {
             Some(secret) => {
-                let key = self.app.table.api_key(secret).await.map_err(unavailable)?;
+                let key = self
+                    .app
+                    .table
+                    .api_key(secret, self.app.clock.now())
+                    .await
+                    .map_err(unavailable)?;
                 let fits = key.is_some_and(|key| {
                     key.role.may(Permission::PostWebhook)
                         && key.provider.as_deref().is_none_or(|provider| provider == "convoso")

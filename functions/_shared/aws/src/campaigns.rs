@@ -126,6 +126,15 @@ impl Table {
         self.write(change).await.map(|_| ())
     }
 
+    /// One activity of a campaign, or of everything (`all`).
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn system_activity(&self, of: &str, id: &str) -> Result<Option<Activity>, TableError> {
+        let found = self.get(&keys::system_activity(of, id), true).await?;
+        found.map_or(Ok(None), |item| read(item).map(Some))
+    }
+
     /// The newest activities of a campaign, or of everything (`all`), newest first.
     ///
     /// # Errors

@@ -125,6 +125,21 @@ pub fn api_key(hash: &str) -> Key {
     Key::new(API_KEYS, hash)
 }
 
+/// A session, by the hash of its token.
+pub fn session(hash: &str) -> Key {
+    Key::new(format!("SESSION#{hash}"), "SESSION")
+}
+
+/// Wrong keys from one address, by its hash, in one window of time.
+pub fn wrong_keys(address: &str, window: i64) -> Key {
+    Key::new(format!("WRONG_KEYS#{address}"), window.to_string())
+}
+
+/// A request that is done once, by the hash of who sent it, where to and its key.
+pub fn once(hash: &str) -> Key {
+    Key::new(format!("ONCE#{hash}"), "ONCE")
+}
+
 /// The settings of everything.
 pub fn settings() -> Key {
     Key::new("SETTINGS", "SETTINGS")

@@ -233,7 +233,10 @@ impl Table {
     }
 
     /// A write whose failed condition means that there is nothing to do. Answers whether it was done.
-    pub(crate) async fn ignoring_condition(&self, change: Change) -> Result<bool, TableError> {
+    ///
+    /// # Errors
+    /// When the table cannot be reached.
+    pub async fn ignoring_condition(&self, change: Change) -> Result<bool, TableError> {
         match self.write(change).await {
             Ok(_) => Ok(true),
             Err(TableError::Condition(_)) => Ok(false),

@@ -29,6 +29,7 @@ pub mod layout;
 pub mod leads;
 pub mod ledgers;
 pub mod messages;
+pub mod once;
 pub mod past_calls;
 pub mod queues;
 pub mod reported_calls;

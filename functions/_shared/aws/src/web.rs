@@ -17,6 +17,8 @@ pub struct Request {
     pub raw_query_string: Option<String>,
     /// Headers, names in lower case.
     pub headers: HashMap<String, String>,
+    /// Cookies, as `name=value`.
+    pub cookies: Vec<String>,
     /// The body, as text or base64.
     pub body: Option<String>,
     /// Whether the body is base64.
@@ -35,17 +37,18 @@ pub struct RequestContext {
 
 /// See [`Request`].
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct RequestHttp {
     /// `GET`, `POST`, …
     pub method: String,
+    /// Where it comes from.
+    pub source_ip: String,
 }
 
 /// What is wrong with a request, for the one who sent it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// HTTP status.
-    #[serde(skip)]
     pub status: u16,
     /// A word for programs.
     pub code: &'static str,
@@ -53,6 +56,10 @@ pub struct Problem {
     pub message: String,
     /// What to do.
     pub hint: String,
+    /// The path of the field of the body that cannot be taken, as in `consent.given_at`.
+    pub field: Option<Box<str>>,
+    /// A header that belongs to the status.
+    pub header: Option<Box<(&'static str, String)>>,
 }
 
 impl Problem {
@@ -63,7 +70,30 @@ impl Problem {
             code,
             message: message.into(),
             hint: hint.into(),
+            field: None,
+            header: None,
         }
+    }
+
+    /// It is this field.
+    #[must_use]
+    pub fn of_field(mut self, path: impl Into<Box<str>>) -> Self {
+        self.field = Some(path.into());
+        self
+    }
+
+    /// These methods are allowed.
+    #[must_use]
+    pub fn allowing(mut self, methods: String) -> Self {
+        self.header = Some(Box::new(("allow", methods)));
+        self
+    }
+
+    /// It may be tried again after so many seconds.
+    #[must_use]
+    pub fn after_s(mut self, seconds: u64) -> Self {
+        self.header = Some(Box::new(("retry-after", seconds.to_string())));
+        self
     }
 }
 
@@ -98,6 +128,28 @@ impl Answer {
         }
     }
 
+    /// Nothing but a status.
+    pub fn empty(status: u16) -> Self {
+        let mut answer = Self::text(status, "text/plain", String::new());
+        answer.headers.remove("content-type");
+        answer
+    }
+
+    /// Text of some type with a status.
+    pub fn text(status: u16, kind: &str, body: String) -> Self {
+        let mut answer = Self::json(status, &Value::Null);
+        answer.headers.insert("content-type".to_owned(), kind.to_owned());
+        answer.body = body;
+        answer
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// As Lambda wants it.
     pub fn into_value(self) -> Value {
         serde_json::to_value(self).unwrap_or_else(|_| json!({"statusCode": 500}))
@@ -106,8 +158,16 @@ impl Answer {
 
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
-        let body = json!({"success": false, "code": problem.code, "message": problem.message, "hint": problem.hint});
-        Self::json(problem.status, &body)
+        let mut body =
+            json!({"success": false, "code": problem.code, "message": problem.message, "hint": problem.hint});
+        if let Some(field) = problem.field {
+            body["field"] = json!(field);
+        }
+        let mut answer = Self::json(problem.status, &body);
+        if let Some((name, value)) = problem.header.map(|header| *header) {
+            answer.headers.insert(name.to_owned(), value);
+        }
+        answer
     }
 }
 
@@ -191,6 +251,13 @@ impl Request {
             .iter()
             .find(|(found, _)| found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// A cookie by its name.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies
+            .iter()
+            .find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
     }
 
     /// The method.

@@ -37,6 +37,8 @@ pub enum Permission {
     MarkDoNotCall,
     /// Import and export do-not-call marks.
     ListDoNotCall,
+    /// Make and revoke API keys.
+    ManageKeys,
     /// Say whether rules need a second person's approval.
     GovernRules,
     /// Declare and lift bans on calling.
@@ -84,7 +86,8 @@ impl Role {
             | Permission::ListDoNotCall
             | Permission::BanCalls
             | Permission::ExportEvidence => Self::Admin,
-            Permission::GovernRules
+            Permission::ManageKeys
+            | Permission::GovernRules
             | Permission::GovernLaw
             | Permission::RemoveDoNotCall
             | Permission::ForgetPerson => Self::Owner,
@@ -121,7 +124,7 @@ mod tests {
     fn the_table_of_who_may_do_what() {
         use Permission::{
             AddLead, BanCalls, ChangeLead, ExportEvidence, ForgetPerson, GovernLaw, GovernRules, ListDoNotCall,
-            ManageCampaigns, ManageRules, MarkDoNotCall, OperateQueue, PostWebhook, RemoveDoNotCall, View,
+            ManageCampaigns, ManageKeys, ManageRules, MarkDoNotCall, OperateQueue, PostWebhook, RemoveDoNotCall, View,
         };
         let all = [
             PostWebhook,
@@ -134,6 +137,7 @@ mod tests {
             ListDoNotCall,
             BanCalls,
             ExportEvidence,
+            ManageKeys,
             GovernRules,
             GovernLaw,
             RemoveDoNotCall,
@@ -144,7 +148,7 @@ mod tests {
             (Role::Webhook, &all[..1]),
             (Role::Agent, &all[1..4]),
             (Role::Admin, &all[1..10]),
-            (Role::Owner, &all[1..14]),
+            (Role::Owner, &all[1..15]),
             (Role::SystemAdmin, &all[1..]),
         ];
         for (role, allowed) in table {

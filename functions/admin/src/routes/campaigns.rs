@@ -1,0 +1,90 @@
+//! Campaigns.
+
+use redial_domain::Permission::{GovernLaw, ManageCampaigns, View};
+
+use super::run;
+use crate::route::Route;
+use crate::{brake, campaign_api, campaign_fields, explain_campaign, queue_switches};
+
+const GROUP: &str = "Campaigns";
+
+pub(super) fn rows() -> Vec<Route> {
+    let row = |at, needs, does, action| Route::new(GROUP, at, needs, does, action);
+    vec![
+        row(
+            ("POST", "/campaigns"),
+            ManageCampaigns,
+            "create one; what is not given comes from the rule set",
+            run!(c => campaign_api::create(c)),
+        )
+        .body::<campaign_fields::Fields>()
+        .answers(&[201])
+        .once()
+        .conflicts(),
+        row(
+            ("GET", "/campaigns"),
+            View,
+            "calling hours, caps, concurrency, rule set, voice of each",
+            run!(c => campaign_api::list(c)),
+        )
+        .pages(campaign_api::LIMIT_MAX),
+        row(
+            ("GET", "/campaigns/{id}"),
+            View,
+            "one campaign, and its abandoned calls",
+            run!(c, id => campaign_api::show(c, id)),
+        ),
+        row(
+            ("PATCH", "/campaigns/{id}"),
+            ManageCampaigns,
+            "change it; what is not given stays",
+            run!(c, id => campaign_api::change(c, id)),
+        )
+        .body::<campaign_fields::Fields>()
+        .conflicts(),
+        row(
+            ("POST", "/campaigns/{id}/start"),
+            ManageCampaigns,
+            "let it call",
+            run!(c, id => campaign_api::start(c, id)),
+        )
+        .conflicts(),
+        row(
+            ("POST", "/campaigns/{id}/pause"),
+            ManageCampaigns,
+            "rest it; answers when nothing can be placed any more",
+            run!(c, id => campaign_api::pause(c, id)),
+        )
+        .conflicts(),
+        row(
+            ("POST", "/campaigns/{id}/brake/lift"),
+            GovernLaw,
+            "let it call although too many calls were abandoned: a `reason`, and `until` when",
+            run!(c, id => brake::lift(c, id)),
+        )
+        .body::<brake::Lift>()
+        .conflicts(),
+        row(
+            ("GET", "/campaigns/{id}/explain"),
+            View,
+            "how many leads are held up by what; the counts sum to all leads; refused above 5,000",
+            run!(c, id => explain_campaign::show(c, id)),
+        )
+        .conflicts(),
+        row(
+            ("POST", "/campaigns/{id}/explain"),
+            View,
+            "the same for any number of leads, as a job",
+            run!(c, id => explain_campaign::start(c, id)),
+        )
+        .answers(&[202])
+        .once(),
+        row(
+            ("GET", "/campaigns/{id}/activities"),
+            View,
+            "who created, changed, started or paused it, and when",
+            run!(c, id => queue_switches::activities_of_campaign(c, id)),
+        )
+        .pages(queue_switches::ACTIVITIES_MAX),
+    ]
+}
