@@ -230,7 +230,7 @@ async fn a_stricter_record_closes_at_once_and_only_an_owner_adds_one() {
     let bad = [
         (
             json!({"record": record("9-5"), "reason": "x"}),
-            "failed to read the body",
+            "failed to read `record.hours.mon`",
         ),
         (
             json!({"record": record("14:00-18:00"), "reason": " "}),
@@ -238,7 +238,7 @@ async fn a_stricter_record_closes_at_once_and_only_an_owner_adds_one() {
         ),
         (
             json!({"record": {"jurisdiction": "GB"}, "reason": "x"}),
-            "failed to read the body",
+            "failed to read `record",
         ),
     ];
     for (body, message) in bad {

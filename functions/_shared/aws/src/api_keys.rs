@@ -255,7 +255,10 @@ impl Table {
     /// # Errors
     /// When the table cannot be reached.
     pub async fn close_session(&self, token: &str) -> Result<(), TableError> {
-        self.delete(&keys::session(&hash_key(token))).await
+        let change = Change::update(keys::session(&hash_key(token)), "SET #expires_at = :past")
+            .value(":past", 0)
+            .when("attribute_exists(#pk)");
+        self.ignoring_condition(change).await.map(|_| ())
     }
 
     /// Counts a wrong key from an address. `false` when there were too many: then the address has to wait. What is
