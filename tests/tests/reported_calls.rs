@@ -213,7 +213,7 @@ async fn reports_that_are_none_are_refused_and_say_why() {
         (
             json!({"phone": 13055550142_u64}),
             "bad_field",
-            "failed to read the body",
+            "failed to read `phone`",
         ),
         (
             json!({"started_at": "yesterday"}),
@@ -230,7 +230,7 @@ async fn reports_that_are_none_are_refused_and_say_why() {
             "bad_field",
             "`started_at`: it is in the future",
         ),
-        (json!({"started_at": null}), "bad_field", "failed to read the body"),
+        (json!({"started_at": null}), "bad_field", "failed to read `started_at`"),
         (json!({"source": ""}), "bad_field", "`source`: use 1 to 64"),
         (json!({"source": "a#b"}), "bad_field", "`source`: use 1 to 64"),
         (
@@ -239,7 +239,7 @@ async fn reports_that_are_none_are_refused_and_say_why() {
             "`call_id`: use 1 to 64",
         ),
         (json!({"subject": "solar panels"}), "bad_field", "`subject`"),
-        (json!({"duration_s": 12}), "bad_field", "failed to read the body"),
+        (json!({"duration_s": 12}), "bad_field", "failed to read `duration_s`"),
     ];
     for (changes, code, says) in rows {
         let refused = report(&app, 10, changes.clone()).await;

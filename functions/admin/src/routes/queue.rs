@@ -27,7 +27,8 @@ pub(super) fn rows() -> Vec<Route> {
         .asks("status", "only leads of this redial state, as in `pending`")
         .asks("ready", "`true`: only leads that are due now")
         .asks("campaign_id", "only this campaign")
-        .pages(queue_records::LIMIT_MAX),
+        .pages(queue_records::LIMIT_MAX)
+        .refuses(&[404]),
         row(
             ("GET", "/api/admin/redial-queue/config"),
             View,
