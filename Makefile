@@ -21,7 +21,7 @@ FUZZER_ARGS = -max_total_time=$(SECONDS) -timeout=15 -max_len=65536 -rss_limit_m
 # `make bench QUICK=1`, `make bench FULL=1`, `make bench PART="cycle tick"`, `make bench ARGS=--readme`
 BENCH_ARGS = $(if $(QUICK),--size quick) $(if $(FULL),--size full) $(PART) $(ARGS)
 
-.PHONY: help run build test sim law load bench fuzz lint check-all deny infra lambda clean-data
+.PHONY: help run build test sim law load bench fuzz lint check-all deny infra lambda api clean-data
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,7 @@ lint: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-check-all: lint deny infra lambda ## Check everything that `make test` does not
+check-all: lint deny infra lambda api ## Check everything that `make test` does not
 
 deny: ## Check licences, banned crates and sources of dependencies
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install --locked cargo-deny" >&2; exit 1; }
@@ -71,6 +71,9 @@ infra: $(TOOLS) ## Check the AWS template
 
 lambda: $(TOOLS) ## Build the Lambdas as they ship, and send one webhook through `cargo lambda watch`
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" .ci/lambda-check
+
+api: $(TOOLS) ## Send thousands of made-up requests to the API, by its own description (SEED=7 repeats a run)
+	$(VENV)/bin/python .ci/api-check
 
 clean-data: ## Forget what `make run` has stored
 	rm -rf .redial
