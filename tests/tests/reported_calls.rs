@@ -210,11 +210,7 @@ async fn reports_that_are_none_are_refused_and_say_why() {
             "bad_phone",
             "failed to read the phone number",
         ),
-        (
-            json!({"phone": 13055550142_u64}),
-            "bad_field",
-            "failed to read `phone`",
-        ),
+        (json!({"phone": 13055550142_u64}), "bad_field", "failed to read `phone`"),
         (
             json!({"started_at": "yesterday"}),
             "bad_field",
