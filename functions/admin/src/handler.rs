@@ -15,10 +15,10 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    accounts_api, add_lead, brake, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
-    explain_lead, forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
-    queue_switches, report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
-    rules_show, show_lead,
+    accounts_api, add_lead, brake, caller_id_figures, campaign_api, campaign_list, campaign_moves, do_not_call,
+    do_not_call_list, evidence, explain_campaign, explain_lead, forget, jobs_api, law_api, lead_consent, queue_config,
+    queue_lead, queue_records, queue_status, queue_switches, report_call, rules_again, rules_approval, rules_draft,
+    rules_publish, rules_replay, rules_return, rules_show, script_preview, show_lead,
 };
 
 /// The function.
@@ -204,16 +204,20 @@ impl Handler {
             ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,
             ("POST", ["api", "jobs", id, "cancel"]) => jobs_api::cancel(caller.may(ManageRules)?, id).await,
             ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
-            ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
+            ("GET", ["campaigns"]) => campaign_list::list(caller.may(View)?).await,
             ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,
             ("GET", ["campaigns", id, "activities"]) => {
                 let campaign = caller.may(View)?.campaign(id).await?;
                 queue_switches::activities(caller, campaign.id.as_str()).await
             }
             ("PATCH", ["campaigns", id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
-            ("POST", ["campaigns", id, "start"]) => campaign_api::start(caller.may(ManageCampaigns)?, id).await,
+            ("DELETE", ["campaigns", id]) => campaign_moves::delete(caller.may(ManageCampaigns)?, id).await,
+            ("GET", ["campaigns", id, "script-preview"]) => script_preview::show(caller.may(View)?, id).await,
+            ("GET", ["campaigns", id, "caller-ids"]) => caller_id_figures::show(caller.may(View)?, id).await,
+            ("POST", ["campaigns", id, "start"]) => campaign_moves::start(caller.may(ManageCampaigns)?, id).await,
+            ("POST", ["campaigns", id, "cancel"]) => campaign_moves::cancel(caller.may(ManageCampaigns)?, id).await,
             ("POST", ["campaigns", id, "brake", "lift"]) => brake::lift(caller.may(GovernLaw)?, id).await,
-            ("POST", ["campaigns", id, "pause"]) => campaign_api::pause(caller.may(ManageCampaigns)?, id).await,
+            ("POST", ["campaigns", id, "pause"]) => campaign_moves::pause(caller.may(ManageCampaigns)?, id).await,
             _ => Err(not_found(method, path)),
         }
     }

@@ -98,6 +98,16 @@ impl Answer {
         }
     }
 
+    /// Done, and nothing to say about it: 204.
+    pub fn empty() -> Self {
+        Self {
+            status_code: 204,
+            headers: HashMap::from([("cache-control".to_owned(), "no-store".to_owned())]),
+            body: String::new(),
+            is_base64_encoded: false,
+        }
+    }
+
     /// As Lambda wants it.
     pub fn into_value(self) -> Value {
         serde_json::to_value(self).unwrap_or_else(|_| json!({"statusCode": 500}))
