@@ -76,7 +76,8 @@ impl Handler {
             request,
             actor,
         };
-        self.route(&caller, request.method(), &path).await
+        // One future as large as the largest of all actions: not on the stack of whoever waits for it.
+        Box::pin(self.route(&caller, request.method(), &path)).await
     }
 
     async fn who(&self, request: &Request) -> Result<Actor, Problem> {

@@ -5,6 +5,5 @@ mod caller_id;
 mod handler;
 mod move_on;
 mod place_call;
-mod request;
 
 pub use handler::Handler;

@@ -20,16 +20,15 @@ use redial_aws::table::TableError;
 use redial_aws::{App, WrongClock};
 use redial_domain::law::CallingHours;
 use redial_domain::{
-    CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
-    GateInput, InFlight, Lead, Leg, OurMetadata, Outcome, PermittedBy, Placement, Profile, SCHEMA_VERSION, gate,
+    AttemptId, CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass,
+    Gate, GateInput, InFlight, Lead, Leg, OurMetadata, Outcome, PermittedBy, Placement, Profile, SCHEMA_VERSION, gate,
 };
-use redial_telephony::bland::{BlandClient, PROVIDER, Placed, Refusal};
+use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 use tokio::time::Instant;
 
 use crate::asked_once::{AskedOnce, Found};
 use crate::caller_id::{self, Shows};
 use crate::move_on;
-use crate::request::request;
 
 /// From reservation to the provider's door; measured on the monotonic clock, for a function may be frozen in between.
 const PLACE_BY: Duration = Duration::from_secs(10);
@@ -440,5 +439,45 @@ impl Dialer {
                 &message.attempt,
             )
             .await
+    }
+}
+
+/// What the provider is told. The script is filled here, and goes nowhere but to the provider.
+fn request(
+    attempt: &AttemptId,
+    lead: &Lead,
+    campaign: &Campaign,
+    person: &Profile,
+    from: Option<String>,
+    webhook_url: Option<String>,
+) -> PlaceRequest {
+    let voice = &campaign.voice;
+    let mut request_data = person.custom.clone();
+    let known = [
+        ("first_name", &person.first_name),
+        ("last_name", &person.last_name),
+        ("city", &person.city),
+    ];
+    request_data.extend(
+        known
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
+    );
+    PlaceRequest {
+        phone: lead.phone.clone(),
+        from,
+        attempt: attempt.clone(),
+        lead: lead.id.clone(),
+        campaign: campaign.id.clone(),
+        script: match &voice.pathway_id {
+            Some(pathway) => Script::Pathway(pathway.clone()),
+            None => Script::Task(voice.task.clone().unwrap_or_default()),
+        },
+        said: campaign.script.fill(person).map(|filled| filled.text),
+        criteria: campaign.script.criteria.clone(),
+        voice: voice.voice.clone(),
+        max_duration_min: voice.max_duration_min,
+        request_data,
+        webhook_url,
     }
 }

@@ -59,7 +59,7 @@ impl Handler {
         watch_rollouts(&self.app).await?;
         let mut answer = serde_json::to_value(asked)?;
         answer["jobs_sent"] = send_silent(&self.app).await?.into();
-        answer["campaigns"] = serde_json::to_value(watch_campaigns(&self.app).await?)?;
+        answer["campaigns"] = serde_json::to_value(Box::pin(watch_campaigns(&self.app)).await?)?;
         // Last, because it reads most: a day of every campaign.
         answer["brakes_moved"] = watch_abandoned(&self.app).await?.into();
         Ok(answer)
