@@ -184,14 +184,15 @@ impl Handler {
                 _ => Err(not_found(method, path)),
             };
         }
+        if let Some(rest) = path.strip_prefix(["campaigns"].as_slice()) {
+            return Box::pin(self.campaigns(caller, method, rest)).await;
+        }
         match (method, path) {
             ("POST", ["api", "explain"]) => explain_lead::of_phone(caller.may(View)?).await,
             ("GET", ["api", "leads", id, "explain"]) => explain_lead::show(caller.may(View)?, id).await,
             ("GET", ["api", "leads", id, "evidence"]) => evidence::export(caller.may(ExportEvidence)?, id).await,
             ("PUT", ["api", "leads", id, "consent"]) => lead_consent::put(caller.may(ChangeLead)?, id).await,
             ("DELETE", ["api", "leads", id, "consent"]) => lead_consent::take_back(caller.may(ChangeLead)?, id).await,
-            ("GET", ["campaigns", id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
-            ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
             ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
@@ -204,22 +205,31 @@ impl Handler {
             ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,
             ("POST", ["api", "jobs", id, "cancel"]) => jobs_api::cancel(caller.may(ManageRules)?, id).await,
-            ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
-            ("GET", ["campaigns"]) => campaign_list::list(caller.may(View)?).await,
-            ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,
-            ("GET", ["campaigns", id, "activities"]) => {
+            _ => Err(not_found(method, path)),
+        }
+    }
+    /// A function of its own: each action's future takes room on the stack of the match that names it.
+    async fn campaigns(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
+        use Permission::{GovernLaw, ManageCampaigns, View};
+        match (method, path) {
+            ("GET", [id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
+            ("POST", [id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
+            ("POST", []) => campaign_api::create(caller.may(ManageCampaigns)?).await,
+            ("GET", []) => campaign_list::list(caller.may(View)?).await,
+            ("GET", [id]) => campaign_api::show(caller.may(View)?, id).await,
+            ("GET", [id, "activities"]) => {
                 let campaign = caller.may(View)?.campaign(id).await?;
                 queue_switches::activities(caller, campaign.id.as_str()).await
             }
-            ("PATCH", ["campaigns", id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
-            ("DELETE", ["campaigns", id]) => campaign_moves::delete(caller.may(ManageCampaigns)?, id).await,
-            ("GET", ["campaigns", id, "script-preview"]) => script_preview::show(caller.may(View)?, id).await,
-            ("GET", ["campaigns", id, "caller-ids"]) => caller_id_figures::show(caller.may(View)?, id).await,
-            ("POST", ["campaigns", id, "start"]) => campaign_moves::start(caller.may(ManageCampaigns)?, id).await,
-            ("POST", ["campaigns", id, "cancel"]) => campaign_moves::cancel(caller.may(ManageCampaigns)?, id).await,
-            ("POST", ["campaigns", id, "brake", "lift"]) => brake::lift(caller.may(GovernLaw)?, id).await,
-            ("POST", ["campaigns", id, "pause"]) => campaign_moves::pause(caller.may(ManageCampaigns)?, id).await,
-            _ => Err(not_found(method, path)),
+            ("PATCH", [id]) => campaign_api::change(caller.may(ManageCampaigns)?, id).await,
+            ("DELETE", [id]) => campaign_moves::delete(caller.may(ManageCampaigns)?, id).await,
+            ("GET", [id, "script-preview"]) => script_preview::show(caller.may(View)?, id).await,
+            ("GET", [id, "caller-ids"]) => caller_id_figures::show(caller.may(View)?, id).await,
+            ("POST", [id, "start"]) => campaign_moves::start(caller.may(ManageCampaigns)?, id).await,
+            ("POST", [id, "cancel"]) => campaign_moves::cancel(caller.may(ManageCampaigns)?, id).await,
+            ("POST", [id, "brake", "lift"]) => brake::lift(caller.may(GovernLaw)?, id).await,
+            ("POST", [id, "pause"]) => campaign_moves::pause(caller.may(ManageCampaigns)?, id).await,
+            _ => Err(not_found(method, &[&["campaigns"], path].concat())),
         }
     }
 }
