@@ -4,10 +4,13 @@
 //! Pure: the time, and whether there are leads, are arguments. It refuses to know who asks, and what becomes of calls in
 //! flight: they end as they would have.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Campaign, CampaignError, CampaignId, iso};
+
+/// How far ahead a campaign may be scheduled: longer is a typing error, and the calendar of zones ends some day.
+pub const SCHEDULED_AHEAD_MAX: TimeDelta = TimeDelta::days(5 * 366);
 
 /// Where a campaign stands (C1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -244,6 +247,12 @@ impl Campaign {
             |at: Option<DateTime<Utc>>| at.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
         let starts = starts_at.map(whole_ms).filter(|at| *at != self.life.starts_at);
         let ends = ends_at.map(whole_ms).filter(|at| *at != self.life.ends_at);
+        for (name, at) in [("scheduled_start_time", starts), ("scheduled_end_time", ends)] {
+            if at.flatten().is_some_and(|at| at - now > SCHEDULED_AHEAD_MAX) {
+                let days = SCHEDULED_AHEAD_MAX.num_days();
+                return field(name, format!("it is more than {days} days ahead"));
+            }
+        }
         if let Some(at) = starts {
             if at.is_some_and(|at| at < now) {
                 return field(

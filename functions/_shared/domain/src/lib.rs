@@ -55,7 +55,7 @@ pub use caller_ids::{
 pub use campaign::{
     CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, Intervals, MAX_CONCURRENT_CALLS_MAX, Voice,
 };
-pub use campaign_life::{CampaignStatus, Due, Life, StartHeld};
+pub use campaign_life::{CampaignStatus, Due, Life, SCHEDULED_AHEAD_MAX, StartHeld};
 pub use consent::{Consent, ConsentAssertion, ConsentKind, STATEMENT_MAX};
 pub use do_not_call::{HONOUR_WITHIN_BUSINESS_DAYS, Proof, ProofOf, ProofSource, Statement, honour_by};
 pub use event::{

@@ -83,7 +83,7 @@ fn times_are_taken_only_if_they_can_come_true() {
     let some = |n: i64| Some(Some(hours(n)));
     type Given = Option<Option<DateTime<Utc>>>;
     // Friday noon; the hours end at 20:00 and open again on Monday at 11:00, 71 hours later.
-    let table: [(CampaignStatus, Given, Given, Result<CampaignStatus, &str>); 15] = [
+    let table: [(CampaignStatus, Given, Given, Result<CampaignStatus, &str>); 17] = [
         (Draft, some(1), None, Ok(Scheduled)),
         (Draft, some(0), some(1), Ok(Scheduled)),
         (Draft, None, some(1), Ok(Draft)),
@@ -97,6 +97,18 @@ fn times_are_taken_only_if_they_can_come_true() {
             some(9),
             some(60),
             Err("`scheduled_end_time`: the calling hours do not open before it"),
+        ),
+        (
+            Draft,
+            some(24 * 1_831),
+            None,
+            Err("`scheduled_start_time`: it is more than 1830 days ahead"),
+        ),
+        (
+            Draft,
+            None,
+            some(24 * 1_831),
+            Err("`scheduled_end_time`: it is more than 1830 days ahead"),
         ),
         (Draft, some(9), some(72), Ok(Scheduled)),
         (
