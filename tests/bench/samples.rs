@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, fs};
 
 use chrono::{DateTime, Days, NaiveDate, Weekday};
 use redial_domain::{
-    CallEvent, Campaign, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Lane, Lead, LeadId, LeadState,
-    Ledger, ListId, LocalTime, Owner, Phone, Region, RuleSetName, Start, StatusName, Subject, Voice, Window,
+    CallEvent, CallScript, Campaign, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Lane, Lead, LeadId,
+    LeadState, Ledger, Life, ListId, LocalTime, Owner, Phone, Region, RuleSetName, Start, StatusName, Subject, Voice,
+    Window,
 };
 use redial_telephony::bland;
 use redial_tests::{bulk, instant};
@@ -58,6 +59,7 @@ pub(crate) fn campaign() -> Campaign {
         name: "Default".into(),
         description: String::new(),
         status: CampaignStatus::Running,
+        life: Life::default(),
         version: 1,
         open_intake: true,
         window: Window {
@@ -77,6 +79,8 @@ pub(crate) fn campaign() -> Campaign {
         subject: sample(Subject::parse("general")),
         default_region: Region::US,
         voice: Voice::default(),
+        script: CallScript::default(),
+        caller_ids: Vec::new(),
         consent: Some(ConsentAssertion {
             kind: ConsentKind::Written,
             statement: "signed on the form of the bench".into(),

@@ -57,6 +57,7 @@ scenarios! {
     caps = "caps",
     state_caps = "state-caps",
     one_account = "one-account",
+    scheduled = "scheduled",
     calls_of_others = "calls-of-others",
 }
 
@@ -140,4 +141,5 @@ planted! {
     finds_account_unlimited = "account-unlimited",
     finds_rate_ignored = "rate-ignored",
     finds_report_not_counted = "report-not-counted",
+    finds_end_time_not_read = "end-time-not-read",
 }

@@ -88,6 +88,12 @@ impl People {
             self.ask("PATCH", "/campaigns/default", &body).await?;
         } else {
             body["id"] = json!(plan.id);
+            if let Some((starts, ends)) = plan.scheduled(self.world.begins()) {
+                body["scheduled_start_time"] = json!(starts.to_rfc3339());
+                body["scheduled_end_time"] = json!(ends.to_rfc3339());
+                self.ask("POST", "/campaigns", &body).await?;
+                return Ok(());
+            }
             self.ask("POST", "/campaigns", &body).await?;
             self.ask("POST", &format!("/campaigns/{}/start", plan.id), &json!({}))
                 .await?;
@@ -174,7 +180,8 @@ pub(crate) async fn everything_on(people: &People) {
     for switch in ["enable", "start"] {
         people.go_on(&format!("{QUEUE}/{switch}"), "all").await;
     }
-    for plan in people.world.plans() {
+    // What ends by itself is not started again.
+    for plan in people.world.plans().iter().filter(|plan| plan.scheduled_min.is_none()) {
         people
             .go_on(
                 &format!("/campaigns/{}/start", plan.id),

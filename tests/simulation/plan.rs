@@ -32,6 +32,8 @@ pub(crate) struct CampaignPlan {
     pub(crate) per_minute: Option<usize>,
     pub(crate) subject: &'static str,
     pub(crate) intervals_min: &'static [u32],
+    /// When it starts and ends by itself, in minutes after the world begins; none is started by people.
+    pub(crate) scheduled_min: Option<(i64, i64)>,
 }
 
 /// Minutes after midnight.
@@ -54,6 +56,7 @@ impl CampaignPlan {
         per_minute: None,
         subject: "general",
         intervals_min: &[2, 4, 8, 15],
+        scheduled_min: None,
     };
 
     /// The same campaign with other hours and days, as the dice say: every second one stays as it is written. The day on
@@ -118,6 +121,12 @@ impl CampaignPlan {
         })
     }
 
+    /// From when to when it may run, if it starts and ends by itself.
+    pub(crate) fn scheduled(&self, begins: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let after = |minutes| begins + TimeDelta::minutes(minutes);
+        self.scheduled_min.map(|(starts, ends)| (after(starts), after(ends)))
+    }
+
     /// The local date of an instant.
     pub(crate) fn date(&self, at: DateTime<Utc>) -> NaiveDate {
         at.with_timezone(&self.zone).date_naive()
@@ -174,6 +183,20 @@ pub(crate) const THREE: [CampaignPlan; 3] = [
         opens: hours(9),
         closes: hours(12),
         at_once: 3,
+        ..CampaignPlan::BASE
+    },
+];
+
+/// One that people started, and one that starts and ends by itself while the hours are open.
+pub(crate) const SCHEDULED: [CampaignPlan; 2] = [
+    CampaignPlan::BASE,
+    CampaignPlan {
+        id: "solar",
+        subject: "solar",
+        at_once: 3,
+        per_day: 8,
+        intervals_min: &[2, 3, 4],
+        scheduled_min: Some((45, 85)),
         ..CampaignPlan::BASE
     },
 ];

@@ -92,6 +92,8 @@ pub(crate) enum Planted {
     RateIgnored,
     /// What somebody reports of a call of theirs is written down and not counted.
     ReportNotCounted,
+    /// That a campaign ends at a time is not read.
+    EndTimeNotRead,
 }
 
 /// What to do with a request.
@@ -317,6 +319,11 @@ impl Planted {
             }
             Self::DayCapIgnored if pk(item) == "CAMPAIGNS" => {
                 item["attempts_per_day_max"] = json!({"N": "24"});
+            }
+            Self::EndTimeNotRead if pk(item) == "CAMPAIGNS" => {
+                if let Some(life) = item["life"]["M"].as_object_mut() {
+                    life.remove("ends_at");
+                }
             }
             Self::TotalCapIgnored if pk(item) == "CAMPAIGNS" => {
                 item["attempts_total_max"] = json!({"NULL": true});

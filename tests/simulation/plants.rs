@@ -58,7 +58,7 @@ impl Plant {
 }
 
 /// All defects.
-pub(crate) static ALL: [Plant; 37] = [
+pub(crate) static ALL: [Plant; 38] = [
     Plant::new(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone"),
     Plant::new(
         Planted::LostAtOneLook,
@@ -162,6 +162,7 @@ pub(crate) static ALL: [Plant; 37] = [
         "calls-of-others",
     )
     .about_law(),
+    Plant::new(Planted::EndTimeNotRead, "end-time-not-read", &["life"], "scheduled"),
 ];
 
 /// A defect by its name.

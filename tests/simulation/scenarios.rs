@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::faults::Faults;
 use crate::homes::{self, Live};
 use crate::people::{self, People};
-use crate::plan::{CAPPED, COUNTED, CampaignPlan, ONE, OVER_THE_CHANGE, PACED, THREE, TWO};
+use crate::plan::{CAPPED, COUNTED, CampaignPlan, ONE, OVER_THE_CHANGE, PACED, SCHEDULED, THREE, TWO};
 use crate::world::Deployed;
 
 /// What people and providers do during a day.
@@ -55,7 +55,7 @@ macro_rules! script {
 }
 
 /// All days.
-pub(crate) static ALL: [Scenario; 18] = [
+pub(crate) static ALL: [Scenario; 19] = [
     Scenario {
         name: "bad-day",
         about: "two campaigns in two zones, people at work, everything goes wrong now and then",
@@ -381,6 +381,19 @@ pub(crate) static ALL: [Scenario; 18] = [
             people.limit_account(6, 18).await;
             people.pause_s(120, 120).await;
             people::fill(&people, 24).await;
+        }),
+    },
+    Scenario {
+        name: "scheduled",
+        about: "a campaign starts and ends by itself beside one that people started",
+        faults: Faults::BAD_DAY,
+        campaigns: &SCHEDULED,
+        live: Live::InMassachusetts,
+        start: BEFORE_OPENING,
+        minutes: 110,
+        has_dead_letters: false,
+        script: script!(|people| {
+            people::fill(&people, 20).await;
         }),
     },
     Scenario {

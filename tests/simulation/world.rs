@@ -72,6 +72,7 @@ pub(crate) struct World {
     calendars: Vec<Calendar>,
     homes: Homes,
     clocks_differ: TimeDelta,
+    begins: DateTime<Utc>,
     faults: Mutex<Faults>,
     deployed: Mutex<Deployed>,
 }
@@ -146,6 +147,7 @@ impl World {
             homes: Homes::new(live, &calendars),
             plans,
             calendars,
+            begins: scenario.start(),
             clocks_differ: if scenario.faults.clock_wrong + scenario.faults.clock_steps > 0 {
                 TimeDelta::minutes(scenario.faults.clock_wrong_min)
             } else {
@@ -208,6 +210,11 @@ impl World {
             }
         }
         event
+    }
+
+    /// When it began.
+    pub(crate) const fn begins(&self) -> DateTime<Utc> {
+        self.begins
     }
 
     /// How far the clocks of instances may be off.

@@ -139,7 +139,8 @@ async fn calls(
             let time = text(call.accepted_at);
             json!({
                 "phone": call.phone, "time": time, "accepted_at": time,
-                "attempt_id": call.attempt_id, "call_id": call.call_id,
+                "attempt_id": call.attempt_id, "call_id": call.call_id, "from": call.from,
+                "task": call.task, "pathway_id": call.pathway_id, "request_data": call.request_data,
             })
         })
         .collect();

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::phone_outcomes::CallOutcome;
 
@@ -106,6 +107,14 @@ pub struct ReceivedCall {
     pub attempt_id: Option<String>,
     /// The network's id.
     pub call_id: String,
+    /// The number that is shown.
+    pub from: String,
+    /// What the agent was told to do.
+    pub task: Option<String>,
+    /// The conversation flow that was asked for instead.
+    pub pathway_id: Option<String>,
+    /// What was sent along for either.
+    pub request_data: Value,
 }
 
 /// Which calls a list asks for.

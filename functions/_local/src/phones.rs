@@ -259,18 +259,26 @@ impl Phones {
     pub fn calls_since(&self, since: DateTime<Utc>) -> Result<Vec<ReceivedCall>, PhonesError> {
         let db = self.db();
         let mut statement = db.prepare_cached(
-            "SELECT phone, accepted_ms, json_extract(request, '$.metadata.attempt_id'), call_id FROM calls
-             WHERE accepted_ms >= ?1 ORDER BY accepted_ms, n",
+            "SELECT phone, accepted_ms, json_extract(request, '$.metadata.attempt_id'), call_id, from_number, request
+             FROM calls WHERE accepted_ms >= ?1 ORDER BY accepted_ms, n",
         )?;
-        let rows = statement.query_map([since.timestamp_millis()], |row| {
-            Ok(ReceivedCall {
+        let mut rows = statement.query([since.timestamp_millis()])?;
+        let mut calls = Vec::new();
+        while let Some(row) = rows.next()? {
+            let request: Value = serde_json::from_str(&row.get::<_, String>(5)?)?;
+            let text = |name: &str| request[name].as_str().map(str::to_owned);
+            calls.push(ReceivedCall {
                 phone: row.get(0)?,
                 accepted_at: from_ms(row.get(1)?),
                 attempt_id: row.get(2)?,
                 call_id: row.get(3)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+                from: row.get(4)?,
+                task: text("task"),
+                pathway_id: text("pathway_id"),
+                request_data: request["request_data"].clone(),
+            });
+        }
+        Ok(calls)
     }
 
     /// How many calls were ever accepted; cheap.

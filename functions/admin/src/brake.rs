@@ -32,7 +32,7 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let lift: Lift = caller.body()?;
     let app = caller.app;
     for _ in 0..ROUNDS_MAX {
-        let before = caller.campaign(id).await?;
+        let before = caller.campaign_in_use(id).await?;
         if before.brake.is_none() {
             return Err(Problem::new(
                 409,
@@ -67,7 +67,7 @@ pub(crate) async fn lift(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
         if changed.map_err(|error| unavailable(&error))? {
             tracing::warn!(campaign.id = %campaign.id, actor = %caller.actor.name, "brake lifted");
             send(app, &job.id).await;
-            let mut answer = shown(&campaign);
+            let mut answer = shown(&campaign, app.clock.now());
             answer["job_id"] = json!(job.id);
             return Ok(Answer::json(200, &answer));
         }

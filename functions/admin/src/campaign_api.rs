@@ -1,34 +1,27 @@
-//! `/campaigns`: create, list, show, change, start, pause.
+//! `/campaigns`: create, show, change.
 //!
 //! A change is one transaction over the campaign and its gate copies; every dialer sees the new version before its next
 //! call. Slots follow the campaign: a campaign that cannot get them does not start.
 
-use redial_aws::bus::Happened;
+use redial_aws::campaign_moves::{change_and_tell, tell_move};
+use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::setup::{DEFAULT_RULE_SET, campaign_from_defaults};
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{
-    Campaign, CampaignError, CampaignId, CampaignStatus, DIGITS_MIN, Permission, RuleSetName, may_hold_number,
-};
+use redial_domain::{Campaign, CampaignError, CampaignId, DIGITS_MIN, Permission, RuleSetName, may_hold_number};
 use serde_json::json;
 
 use crate::brake::abandoned_calls;
 use crate::campaign_fields::{Fields, shown};
-use crate::cursor;
-use crate::queue_status::lines;
 use crate::request::{Caller, contended, unavailable};
-use crate::still_placing::wait_for_campaigns;
 
-/// Entries in one answer, unless asked for otherwise, and at most.
-const LIMIT_DEFAULT: usize = 50;
-pub(crate) const LIMIT_MAX: usize = 200;
 /// Rounds against others who change the same campaign.
 const ROUNDS_MAX: usize = 4;
 /// Letters of a name that become an id.
 const SLUG_MAX: usize = 40;
 
-fn problem(error: &CampaignError) -> Problem {
+pub(crate) fn problem(error: &CampaignError) -> Problem {
     match error {
         CampaignError::Move { .. } => Problem::new(
             409,
@@ -81,6 +74,9 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
         .shards
         .unwrap_or_else(|| Campaign::shards_for(campaign.max_concurrent_calls));
     campaign.check().map_err(|error| problem(&error))?;
+    // The first version, and its move if it is scheduled from the start.
+    campaign.life.untold = campaign.life.untold.map(|_| campaign.version);
+    room_for_one_more(caller).await?;
     app.table
         .configure_slots(&campaign)
         .await
@@ -98,20 +94,36 @@ pub(crate) async fn create(caller: &Caller<'_>) -> Result<Answer, Problem> {
         // Made by an earlier try of the same request, which died before it could answer.
         let made = app.table.system_activity(campaign.id.as_str(), &created.id).await;
         if made.map_err(|error| unavailable(&error))?.is_some() {
-            return Ok(Answer::json(201, &shown(&caller.campaign(campaign.id.as_str()).await?)));
+            let campaign = caller.campaign(campaign.id.as_str()).await?;
+            return Ok(Answer::json(201, &shown(&campaign, now)));
         }
         return Err(Problem::new(
             409,
             "id_taken",
             format!(
-                "failed to create the campaign: there is one with the id `{}`",
+                "failed to create the campaign: there is one with the id `{}`, or there was",
                 campaign.id
             ),
             "choose another `id`",
         ));
     }
     tracing::info!(campaign.id = %campaign.id, actor = %caller.actor.name, "campaign created");
-    Ok(Answer::json(201, &shown(&campaign)))
+    tell_move(app, &campaign).await;
+    Ok(Answer::json(201, &shown(&campaign, now)))
+}
+
+/// One campaign more than the tick lists would never call anybody.
+async fn room_for_one_more(caller: &Caller<'_>) -> Result<(), Problem> {
+    let all = caller.app.table.campaigns(None, CAMPAIGNS_MAX).await;
+    if all.map_err(|error| unavailable(&error))?.len() < CAMPAIGNS_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(
+        409,
+        "too_many_campaigns",
+        format!("failed to create the campaign: there are {CAMPAIGNS_MAX}, with those that were deleted"),
+        "use one that is there, with PATCH /campaigns/{id}",
+    ))
 }
 
 /// Laws count calls about one subject together, and a sale stops its subject: whoever names another one allows more calls to
@@ -168,29 +180,10 @@ fn id_for(asked: Option<&str>, name: &str, unique: &str) -> Result<CampaignId, P
     CampaignId::parse(&id).map_err(|error| bad(error.to_string()))
 }
 
-pub(crate) async fn list(caller: &Caller<'_>) -> Result<Answer, Problem> {
-    let limit = caller.number("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
-    let after: Option<String> = cursor::read_key(caller.request.query().get("cursor"))?;
-    let campaigns = caller
-        .app
-        .table
-        .campaigns(after.as_deref(), limit)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let next_cursor = campaigns
-        .last()
-        .filter(|_| campaigns.len() == limit)
-        .and_then(|last| cursor::write(&last.id));
-    Ok(Answer::json(
-        200,
-        &json!({"success": true, "campaigns": campaigns.iter().map(shown).collect::<Vec<_>>(), "next_cursor": next_cursor}),
-    ))
-}
-
 pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    let campaign = caller.campaign(id).await?;
+    let campaign = caller.campaign_to_read(id).await?;
     let calls = abandoned_calls(caller.app, &campaign, caller.app.clock.now()).await;
-    let mut answer = shown(&campaign);
+    let mut answer = shown(&campaign, caller.app.clock.now());
     answer["abandoned_calls"] = calls.map_err(|error| unavailable(&error))?;
     Ok(Answer::json(200, &answer))
 }
@@ -206,12 +199,12 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
         ));
     }
     for _ in 0..ROUNDS_MAX {
-        let before = caller.campaign(id).await?;
+        let before = caller.campaign_in_use(id).await?;
         let mut campaign = before.clone();
         may_name_subject(caller, &fields, &before)?;
         fields.apply(&mut campaign, &caller.actor.name, caller.app.clock.now())?;
         if campaign == before {
-            return Ok(Answer::json(200, &shown(&before)));
+            return Ok(Answer::json(200, &shown(&before, caller.app.clock.now())));
         }
         if let Some(name) = &fields.rule_set {
             let rules = caller
@@ -229,7 +222,7 @@ pub(crate) async fn change(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
             })?;
         }
         if let Some((saved, job)) = save(caller, campaign, &before, "changed").await? {
-            let mut answer = shown(&saved);
+            let mut answer = shown(&saved, caller.app.clock.now());
             if let Some(job) = job {
                 answer["job_id"] = json!(job);
             }
@@ -273,14 +266,10 @@ pub(crate) async fn save(
     campaign.check().map_err(|error| problem(&error))?;
     let activity = Activity::now(app, &caller.actor, what, why);
     let also = job.iter().map(Job::put).collect();
-    let written = app.table.change_campaign(&campaign, seen, &activity, also).await;
+    let written = change_and_tell(app, &campaign, seen, &activity, also).await;
     if !written.map_err(|error| unavailable(&error))? {
         return Ok(None);
     }
-    app.table
-        .configure_slots(&campaign)
-        .await
-        .map_err(|error| unavailable(&error))?;
     tracing::info!(campaign.id = %campaign.id, campaign.version = campaign.version, actor = %caller.actor.name, "campaign changed");
     if let Some(job) = &job {
         send(app, &job.id).await;
@@ -296,81 +285,5 @@ fn opens_more(before: &Campaign, after: &Campaign) -> bool {
         || before.subject != after.subject
         || before.consent != after.consent
         || before.registry_checked_at != after.registry_checked_at
-}
-
-pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    move_to(caller, id, CampaignStatus::Running).await
-}
-
-pub(crate) async fn pause(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    move_to(caller, id, CampaignStatus::Paused).await
-}
-
-async fn move_to(caller: &Caller<'_>, id: &str, to: CampaignStatus) -> Result<Answer, Problem> {
-    let app = caller.app;
-    for _ in 0..ROUNDS_MAX {
-        let before = caller.campaign(id).await?;
-        let status = before.status.move_to(to).map_err(|error| problem(&error))?;
-        if status == CampaignStatus::Running && !before.open_intake && !has_leads(caller, &before).await? {
-            return Err(Problem::new(
-                409,
-                "no_leads",
-                "failed to start the campaign: it has no leads",
-                "PATCH /campaigns/{id} with {\"open_intake\": true}, so that leads come by API or CRM, then start it",
-            ));
-        }
-        let Some((saved, _)) = save(
-            caller,
-            Campaign {
-                status,
-                ..before.clone()
-            },
-            &before,
-            if to == CampaignStatus::Running {
-                "started"
-            } else {
-                "paused"
-            },
-        )
-        .await?
-        else {
-            continue;
-        };
-        if before.status != status {
-            let happened = Happened::CampaignMoved {
-                campaign: saved.id.clone(),
-                status: status.as_str().to_owned(),
-            };
-            let cause = format!("{}/{}", saved.id, saved.version);
-            if let Err(error) = app.bus.publish(&cause, &[happened]).await {
-                tracing::warn!("{error}");
-            }
-        }
-        let remaining = if to == CampaignStatus::Running {
-            Vec::new()
-        } else {
-            wait_for_campaigns(app, std::slice::from_ref(&saved))
-                .await
-                .map_err(|error| unavailable(&error))?
-        };
-        let mut answer = shown(&saved);
-        answer["remaining"] = json!(remaining);
-        return Ok(Answer::json(200, &answer));
-    }
-    Err(contended("campaign"))
-}
-
-async fn has_leads(caller: &Caller<'_>, campaign: &Campaign) -> Result<bool, Problem> {
-    for line in lines(campaign) {
-        let page = caller
-            .app
-            .table
-            .queue_page(&line, None, "~", 1)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        if !page.items.is_empty() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+        || before.caller_ids != after.caller_ids
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
 use redial_aws::web::Problem;
+use redial_domain::law::us_state;
 use redial_domain::{
-    Blackout, Campaign, ConsentAssertion, ConsentKind, LocalTime, Region, RuleSetName, STATEMENT_MAX, Subject, Voice,
-    Window, iso,
+    Blackout, CallScript, CallerId, Campaign, ConsentAssertion, ConsentKind, LocalTime, Phone, Region, RuleSetName,
+    STATEMENT_MAX, Subject, Voice, Window, iso,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use crate::campaign_api::problem;
 use crate::request::bad;
 use crate::shapes;
 
@@ -73,6 +75,31 @@ pub(crate) struct Fields {
     registry_checked_at: Option<Option<DateTime<Utc>>>,
     #[serde(default)]
     pub(crate) shards: Option<u32>,
+    #[serde(default, deserialize_with = "given")]
+    scheduled_start_time: Option<Option<DateTime<Utc>>>,
+    #[serde(default, deserialize_with = "given")]
+    scheduled_end_time: Option<Option<DateTime<Utc>>>,
+    #[serde(default, deserialize_with = "given")]
+    script_template: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    qualification_criteria: Option<Option<String>>,
+    #[serde(default)]
+    script_columns: Option<BTreeSet<String>>,
+    #[serde(default)]
+    caller_ids: Option<Vec<ShownNumber>>,
+}
+
+/// A number that calls may show.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShownNumber {
+    number: String,
+    #[serde(default)]
+    state: Option<String>,
+    #[serde(default)]
+    cooldown_s: u32,
+    #[serde(default)]
+    calls_per_day_max: Option<u32>,
 }
 
 /// What is said about the consent of everybody in the campaign.
@@ -163,7 +190,28 @@ impl Fields {
             }
             campaign.registry_checked_at = checked_at;
         }
-        self.window(&mut campaign.window)
+        self.script(&mut campaign.script);
+        if let Some(numbers) = &self.caller_ids {
+            let pool = numbers.iter().enumerate();
+            campaign.caller_ids = pool.map(|(n, number)| number.read(n + 1)).collect::<Result<_, _>>()?;
+        }
+        self.window(&mut campaign.window)?;
+        // With the hours that it has now: an end before their first opening is refused.
+        campaign
+            .schedule(self.scheduled_start_time, self.scheduled_end_time, now)
+            .map_err(|error| problem(&error))
+    }
+
+    fn script(&self, script: &mut CallScript) {
+        if let Some(template) = &self.script_template {
+            script.template.clone_from(template);
+        }
+        if let Some(criteria) = &self.qualification_criteria {
+            script.criteria.clone_from(criteria);
+        }
+        if let Some(columns) = &self.script_columns {
+            script.columns.clone_from(columns);
+        }
     }
 
     fn window(&self, window: &mut Window) -> Result<(), Problem> {
@@ -200,6 +248,32 @@ impl Fields {
     }
 }
 
+impl ShownNumber {
+    fn read(&self, entry: usize) -> Result<CallerId, Problem> {
+        let number = Phone::try_from(self.number.trim().to_owned()).map_err(|_| {
+            bad(
+                "caller_ids",
+                format!("entry {entry}: `number` is no phone number with plus sign and country code"),
+            )
+        })?;
+        let state = match self.state.as_deref().map(str::trim).filter(|state| !state.is_empty()) {
+            None => None,
+            Some(state) => Some(us_state(state).ok_or_else(|| {
+                bad(
+                    "caller_ids",
+                    format!("entry {entry}: `state` is no state of the US; write it as FL"),
+                )
+            })?),
+        };
+        Ok(CallerId {
+            number,
+            state: state.map(|state| state.state().to_owned()),
+            cooldown_s: self.cooldown_s,
+            calls_per_day_max: self.calls_per_day_max,
+        })
+    }
+}
+
 impl Asserted {
     fn by(&self, by: &str, now: DateTime<Utc>) -> Result<ConsentAssertion, Problem> {
         let statement = self.statement.trim();
@@ -223,9 +297,10 @@ impl Asserted {
 }
 
 /// A campaign as the API shows it.
-pub(crate) fn shown(campaign: &Campaign) -> Value {
+pub(crate) fn shown(campaign: &Campaign, now: DateTime<Utc>) -> Value {
     let window = &campaign.window;
-    json!({
+    let life = &campaign.life;
+    let mut shown = json!({
         "id": campaign.id,
         "name": campaign.name,
         "description": campaign.description,
@@ -269,5 +344,20 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
         "shards": campaign.shards,
         "created_at": iso(campaign.created_at),
         "updated_at": iso(campaign.updated_at),
-    })
+    });
+    for (name, value) in [
+        ("scheduled_start_time", json!(life.starts_at.map(iso))),
+        ("scheduled_end_time", json!(life.ends_at.map(iso))),
+        ("start_held", json!(campaign.start_held(now))),
+        ("actual_start_time", json!(life.started_at.map(iso))),
+        ("actual_end_time", json!(life.ended_at.map(iso))),
+        ("deleted_at", json!(life.deleted_at.map(iso))),
+        ("script_template", json!(campaign.script.template)),
+        ("script_columns", json!(campaign.script.columns)),
+        ("qualification_criteria", json!(campaign.script.criteria)),
+        ("caller_ids", json!(campaign.caller_ids)),
+    ] {
+        shown[name] = value;
+    }
+    shown
 }

@@ -23,7 +23,7 @@ const LIVE_MAX: usize = 5_000;
 const PAGE: i32 = 50;
 
 pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    let campaign = caller.campaign(id).await?;
+    let campaign = caller.campaign_to_read(id).await?;
     let Some(counts) = counted(caller, &campaign).await? else {
         return Err(Problem::new(
             409,
@@ -54,7 +54,7 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
 
 /// Starts the job that counts.
 pub(crate) async fn start(caller: &Caller<'_>, id: &str) -> Result<Answer, Problem> {
-    let campaign = caller.campaign(id).await?;
+    let campaign = caller.campaign_to_read(id).await?;
     let job = Job::look_again(caller.app, &caller.actor, Some(campaign.id), true);
     let job = job.named(caller.new_record());
     let put = caller.app.table.ignoring_condition(job.put()).await;

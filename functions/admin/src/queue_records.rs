@@ -60,7 +60,11 @@ pub(crate) async fn records(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let first = place.as_ref().map(|place| place.c.clone());
     let wanted = campaigns
         .iter()
-        .filter(|campaign| filter.campaign.as_ref().is_none_or(|id| *id == campaign.id))
+        .filter(|campaign| match &filter.campaign {
+            Some(id) => *id == campaign.id,
+            // What was deleted is hidden with its leads, unless it is named.
+            None => !campaign.is_deleted(),
+        })
         .filter(|campaign| first.as_ref().is_none_or(|first| campaign.id >= *first));
 
     let mut records: Vec<Value> = Vec::new();

@@ -149,7 +149,7 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
 pub(crate) fn is_open(campaign: &Campaign, settings: &Settings, now: DateTime<Utc>) -> bool {
     settings.enabled
         && settings.running
-        && campaign.status == CampaignStatus::Running
+        && campaign.status_at(campaign.status, now) == CampaignStatus::Running
         && campaign.braked(now).is_none()
         && campaign.window.is_open(now, Campaign::CLOSING_MARGIN)
 }
@@ -174,7 +174,8 @@ pub(crate) async fn status(caller: &Caller<'_>) -> Result<Answer, Problem> {
     let mut accounts = BTreeMap::new();
     let mut callbacks = BTreeMap::new();
     let mut abandoned = BTreeMap::new();
-    for campaign in &campaigns {
+    // What was deleted is hidden with its leads; each of them can still be looked at.
+    for campaign in campaigns.iter().filter(|campaign| !campaign.is_deleted()) {
         let provider = &campaign.voice.provider;
         if !accounts.contains_key(provider) {
             let account = app.table.account(provider).await.map_err(|error| unavailable(&error))?;

@@ -157,6 +157,44 @@ impl Caller<'_> {
     }
 }
 
+impl Caller<'_> {
+    /// A campaign that may still be changed.
+    pub(crate) async fn campaign_in_use(&self, id: &str) -> Result<Campaign, Problem> {
+        let campaign = self.campaign(id).await?;
+        if campaign.is_deleted() {
+            return Err(deleted(&campaign));
+        }
+        Ok(campaign)
+    }
+
+    /// A campaign to look at: one that was deleted only if that is asked for.
+    pub(crate) async fn campaign_to_read(&self, id: &str) -> Result<Campaign, Problem> {
+        if self.flag("include_deleted")? {
+            self.campaign(id).await
+        } else {
+            self.campaign_in_use(id).await
+        }
+    }
+
+    /// A yes or no in the query; no, unless it is there.
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Problem> {
+        match self.request.query().get(name).map(String::as_str) {
+            Some("true" | "1" | "") => Ok(true),
+            None | Some("false" | "0") => Ok(false),
+            Some(_) => Err(bad(name, "use true or false")),
+        }
+    }
+}
+
+fn deleted(campaign: &Campaign) -> Problem {
+    Problem::new(
+        404,
+        "unknown_campaign",
+        format!("failed to find the campaign `{}`: it was deleted", campaign.id),
+        "look at it with include_deleted=true; its leads stay readable",
+    )
+}
+
 /// A field that cannot be taken, and why.
 pub(crate) fn bad(name: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(

@@ -1,7 +1,7 @@
 //! One claimed lead, called at most once.
 //!
-//! Data flow: message → is the claim still good? → ledger, then lead, both consistent → gate → reserve: one conditional
-//! write, fenced by everything that can make a call wrong → the switches, read after the reservation: permission for
+//! Data flow: message → is the claim still good? → ledger, then lead, both consistent → gate → the number that is shown
+//! (`caller_id`) → reserve: one conditional write, fenced by everything that can make a call wrong → the switches, read after the reservation: permission for
 //! three seconds → the provider, asked once → its call id is noted.
 //!
 //! What the provider's answer proves decides what follows. Accepted: the outcome will come. Provably not placed: the
@@ -20,14 +20,15 @@ use redial_aws::table::TableError;
 use redial_aws::{App, WrongClock};
 use redial_domain::law::CallingHours;
 use redial_domain::{
-    CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass, Gate,
-    GateInput, InFlight, Lead, LeadState, Leg, OurMetadata, Outcome, PermittedBy, Placement, Profile, SCHEMA_VERSION,
-    WaitReason, gate,
+    AttemptId, CallEvent, CallId, Campaign, CampaignStatus, DeliveryId, Direction, EventKind, Facts, FailureClass,
+    Gate, GateInput, InFlight, Lead, Leg, OurMetadata, Outcome, PermittedBy, Placement, Profile, SCHEMA_VERSION, gate,
 };
 use redial_telephony::bland::{BlandClient, PROVIDER, PlaceRequest, Placed, Refusal, Script};
 use tokio::time::Instant;
 
 use crate::asked_once::{AskedOnce, Found};
+use crate::caller_id::{self, Shows};
+use crate::move_on;
 
 /// From reservation to the provider's door; measured on the monotonic clock, for a function may be frozen in between.
 const PLACE_BY: Duration = Duration::from_secs(10);
@@ -54,6 +55,8 @@ pub(crate) enum Dialed {
     ClaimOver,
     /// The gate said no.
     Refused,
+    /// All numbers that its campaign may show rest.
+    NoNumber,
     /// Somebody else was faster, or an earlier delivery of the same message did it.
     NotOurs,
     /// A switch was thrown after the reservation; it was given back.
@@ -69,6 +72,7 @@ impl Dialed {
             Self::Ambiguous => "dial.ambiguous",
             Self::ClaimOver => "dial.claim_over",
             Self::Refused => "dial.gate_refused",
+            Self::NoNumber => "dial.no_number",
             Self::NotOurs => "dial.not_ours",
             Self::SwitchedOff => "dial.switched_off",
             Self::ProviderRefused => "dial.provider_refused",
@@ -155,11 +159,18 @@ impl Dialer {
         match gate(&input) {
             Gate::Open => {}
             refused => {
-                self.move_on(&lead, &refused, now).await?;
+                move_on::refused(&self.app, &lead, &refused, now).await?;
                 return self.let_go(&message, Dialed::Refused).await;
             }
         }
         let profile = self.app.table.profile(&message.phone, &message.campaign).await?;
+        let from = match caller_id::choose(&self.app, &campaign, &law, &lead, now).await? {
+            Shows::Number(from) => from,
+            Shows::AllRest(until) => {
+                move_on::no_number(&self.app, &lead, until, now).await?;
+                return self.let_go(&message, Dialed::NoNumber).await;
+            }
+        };
 
         let inflight = self.reservation(&message, &input);
         let starts = ledger.starts_with(now, &campaign.subject);
@@ -181,7 +192,7 @@ impl Dialer {
             since,
             law_version: law.version(),
         };
-        self.place(&held, &campaign, &profile).await
+        self.place(&held, &campaign, &profile, from).await
     }
 
     fn reservation(&self, message: &DialMessage, input: &GateInput<'_>) -> InFlight {
@@ -222,7 +233,13 @@ impl Dialer {
     }
 
     /// From here on a failure never makes the message come again: reserved is reserved.
-    async fn place(&self, held: &Reservation<'_>, campaign: &Campaign, profile: &Profile) -> Result<Dialed, DialError> {
+    async fn place(
+        &self,
+        held: &Reservation<'_>,
+        campaign: &Campaign,
+        profile: &Profile,
+        from: Option<String>,
+    ) -> Result<Dialed, DialError> {
         let asked = Instant::now();
         let permitted = match self
             .app
@@ -234,7 +251,7 @@ impl Dialer {
                 let switches = reading.switches;
                 switches.enabled
                     && switches.running
-                    && switches.campaign == CampaignStatus::Running
+                    && campaign.status_at(switches.campaign, self.app.clock.now()) == CampaignStatus::Running
                     && reading.campaign_version == campaign.version
                     && reading.law_version == held.law_version
             }
@@ -248,7 +265,9 @@ impl Dialer {
             self.give_back(held).await;
             return Ok(Dialed::SwitchedOff);
         }
-        let placed = self.bland.place(&self.request(held, campaign, profile)).await;
+        let webhook_url = self.webhook_url.clone();
+        let request = request(&held.inflight.id, &held.lead, campaign, profile, from, webhook_url);
+        let placed = self.bland.place(&request).await;
         match placed {
             Placed::Accepted(call) => {
                 self.note_placed(held, &call).await;
@@ -268,36 +287,6 @@ impl Dialer {
                 self.refused(held, reason, retry_after_s, said).await;
                 Ok(Dialed::ProviderRefused)
             }
-        }
-    }
-
-    fn request(&self, held: &Reservation<'_>, campaign: &Campaign, profile: &Profile) -> PlaceRequest {
-        let voice = &campaign.voice;
-        let mut request_data = profile.custom.clone();
-        let known = [
-            ("first_name", &profile.first_name),
-            ("last_name", &profile.last_name),
-            ("city", &profile.city),
-        ];
-        request_data.extend(
-            known
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
-        );
-        PlaceRequest {
-            phone: held.message.phone.clone(),
-            from: voice.from.clone(),
-            attempt: held.message.attempt.clone(),
-            lead: held.lead.id.clone(),
-            campaign: campaign.id.clone(),
-            script: match &voice.pathway_id {
-                Some(pathway) => Script::Pathway(pathway.clone()),
-                None => Script::Task(voice.task.clone().unwrap_or_default()),
-            },
-            voice: voice.voice.clone(),
-            max_duration_min: voice.max_duration_min,
-            request_data,
-            webhook_url: self.webhook_url.clone(),
         }
     }
 
@@ -451,39 +440,44 @@ impl Dialer {
             )
             .await
     }
+}
 
-    /// Moves a lead that the gate refused since it was claimed, so that the tick does not claim it again at once.
-    /// Switches, closings and the account are for all leads alike: the tick sees them by itself.
-    async fn move_on(&self, lead: &Lead, refused: &Gate, now: DateTime<Utc>) -> Result<(), DialError> {
-        let Gate::Wait { reason, until } = refused else {
-            return Ok(());
-        };
-        let its_own = matches!(
-            reason,
-            WaitReason::Banned { .. }
-                | WaitReason::InFlight
-                | WaitReason::Hold
-                | WaitReason::LawCap { .. }
-                | WaitReason::OutsideLaw { .. }
-                | WaitReason::DailyCap { .. }
-                | WaitReason::KeptForCallback { .. }
-                | WaitReason::LedgerFull { .. }
-                | WaitReason::MinimumGap { .. }
-        );
-        if !its_own {
-            return Ok(());
-        }
-        let daily = matches!(reason, WaitReason::DailyCap { .. }) && lead.state == LeadState::Pending;
-        let moved = Lead {
-            version: lead.version + 1,
-            updated_at: now,
-            // Never sooner than the ladder or a promise says.
-            next_at: lead.next_at.max(Some(*until)),
-            reason: Some(reason.code().to_owned()),
-            state: if daily { LeadState::DailyMaxReached } else { lead.state },
-            ..lead.clone()
-        };
-        self.app.table.move_lead(&moved, lead.version, 0).await?;
-        Ok(())
+/// What the provider is told. The script is filled here, and goes nowhere but to the provider.
+fn request(
+    attempt: &AttemptId,
+    lead: &Lead,
+    campaign: &Campaign,
+    person: &Profile,
+    from: Option<String>,
+    webhook_url: Option<String>,
+) -> PlaceRequest {
+    let voice = &campaign.voice;
+    let mut request_data = person.custom.clone();
+    let known = [
+        ("first_name", &person.first_name),
+        ("last_name", &person.last_name),
+        ("city", &person.city),
+    ];
+    request_data.extend(
+        known
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
+    );
+    PlaceRequest {
+        phone: lead.phone.clone(),
+        from,
+        attempt: attempt.clone(),
+        lead: lead.id.clone(),
+        campaign: campaign.id.clone(),
+        script: match &voice.pathway_id {
+            Some(pathway) => Script::Pathway(pathway.clone()),
+            None => Script::Task(voice.task.clone().unwrap_or_default()),
+        },
+        said: campaign.script.fill(person).map(|filled| filled.text),
+        criteria: campaign.script.criteria.clone(),
+        voice: voice.voice.clone(),
+        max_duration_min: voice.max_duration_min,
+        request_data,
+        webhook_url,
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::ask_provider::Asker;
 use crate::watch_abandoned::watch_abandoned;
+use crate::watch_campaigns::watch_campaigns;
 use crate::watch_rollouts::watch_rollouts;
 
 /// One question may take this long.
@@ -58,6 +59,7 @@ impl Handler {
         watch_rollouts(&self.app).await?;
         let mut answer = serde_json::to_value(asked)?;
         answer["jobs_sent"] = send_silent(&self.app).await?.into();
+        answer["campaigns"] = serde_json::to_value(Box::pin(watch_campaigns(&self.app)).await?)?;
         // Last, because it reads most: a day of every campaign.
         answer["brakes_moved"] = watch_abandoned(&self.app).await?.into();
         Ok(answer)

@@ -8,6 +8,7 @@ mod in_flight;
 mod questions;
 mod verdict;
 mod watch_abandoned;
+mod watch_campaigns;
 mod watch_rollouts;
 
 pub use handler::Handler;

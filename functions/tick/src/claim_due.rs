@@ -56,7 +56,7 @@ pub(crate) async fn claim_due(app: &App, id: &CampaignId, shard: u32) -> Result<
     let banned_everywhere = |ban: &&Ban| ban.jurisdiction.is_none() && ban.holds(now, Campaign::CLOSING_MARGIN);
     let closed = !switches.enabled
         || !switches.running
-        || switches.campaign != CampaignStatus::Running
+        || campaign.status_at(switches.campaign, now) != CampaignStatus::Running
         || campaign.braked(now).is_some()
         || law.bans().iter().any(|ban| banned_everywhere(&ban))
         || !campaign.window.is_open(now, Campaign::CLOSING_MARGIN);

@@ -10,6 +10,7 @@ mod counted_once;
 mod end;
 mod explained;
 mod heat;
+mod life;
 mod no_lost_lead;
 mod one_call;
 mod stops;
@@ -134,6 +135,7 @@ impl Judge {
         };
         world.phones.with_calls(|before| {
             stops::accepted(world, placed, &promises, before);
+            life::accepted(world, placed);
             waits::accepted(world, placed, before, resumed);
         });
     }
@@ -166,6 +168,7 @@ impl Judge {
         books::end(world, &items);
         explained::end(world, &items);
         heat::end(world);
+        life::end(world);
         end::end(world, &items);
         sums::end(world, &items, status);
     }

@@ -105,6 +105,10 @@ pub(super) fn calm(world: &World, items: &Items, since: DateTime<Utc>) {
         let Some(plan) = world.plan(text(lead, "campaign")) else {
             continue;
         };
+        // Whom a campaign that has ended has not reached stays as they are.
+        if plan.scheduled(world.begins()).is_some_and(|(_, ends)| ends <= since) {
+            continue;
+        }
         let Some(next) = moment(lead, "next") else { continue };
         let inflight = items.ledgers.get(phone).map(|ledger| &ledger["inflight"]);
         let reserved = inflight.and_then(|inflight| moment(inflight, "reserved_at"));

@@ -137,7 +137,7 @@ pub(crate) const WEBHOOKS: [&str; 30] = [
 ];
 
 /// What requests to the API are made of.
-pub(crate) const REQUESTS: [&str; 34] = [
+pub(crate) const REQUESTS: [&str; 41] = [
     "GET ",
     "POST ",
     "PUT ",
@@ -171,6 +171,13 @@ pub(crate) const REQUESTS: [&str; 34] = [
     "\"voice\":{}",
     "\"rule_set\":\"x\"",
     "\"max_concurrent_calls\":0",
+    "/cancel",
+    "/script-preview?lead_id=known",
+    "&skip=1",
+    "\"script_template\":\"{name|}\"",
+    "\"scheduled_start_time\":\"2030-05-01T14:00:00Z\"",
+    "\"scheduled_end_time\":null",
+    "\"caller_ids\":[{\"number\":\"+13055550101\"}]",
     "null",
 ];
 

@@ -257,8 +257,8 @@ impl App {
 
     async fn see(&self, campaign: &Campaign, now: DateTime<Utc>) -> Result<Seen, TableError> {
         let owner = Owner::from(&campaign.id);
-        let is_open =
-            campaign.status == CampaignStatus::Running && campaign.window.is_open(now, Campaign::CLOSING_MARGIN);
+        let is_open = campaign.status_at(campaign.status, now) == CampaignStatus::Running
+            && campaign.window.is_open(now, Campaign::CLOSING_MARGIN);
         let mut shards = Vec::new();
         for shard in 0..campaign.shards {
             let slots = self.table.slots(&owner, shard).await?;

@@ -42,7 +42,7 @@ pub enum Happened {
         /// In which campaign.
         campaign: CampaignId,
     },
-    /// A campaign was started or paused.
+    /// A campaign was scheduled, started, paused or cancelled, or has ended.
     CampaignMoved {
         /// Which campaign.
         campaign: CampaignId,

@@ -3,17 +3,22 @@
 //! The switches of everything and of each campaign are kept in eight copies, written together in one transaction and
 //! read one at a time, so that no partition is hot and no call is placed on an old reading.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use redial_domain::{Campaign, CampaignId, CampaignStatus, Phone, Settings, Switches};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::{self, GATE_COPIES};
 use crate::leads::Activity;
-use crate::table::{Change, Key, Query, Table, TableError, read};
+use crate::table::{Change, Item, Key, Query, Table, TableError, read};
 
 /// Campaigns of one deployment that are listed in one go.
 pub const CAMPAIGNS_MAX: usize = 1_000;
 /// Pages that they come in: DynamoDB ends one at a megabyte, and one campaign may fill 400 KB.
 const PAGES_MAX: usize = 500;
+
+/// A scheduled campaign is stored as a draft with this beside it: a build that knows no schedules reads a draft, which calls
+/// nobody, and can still list all the others.
+const SCHEDULED: &str = "scheduled";
 
 /// What one gate copy of everything says.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -31,6 +36,9 @@ struct CampaignGate {
     status: CampaignStatus,
     /// The campaign's version: whoever holds an older one reads it again.
     ver: u64,
+    /// See [`SCHEDULED`].
+    #[serde(default)]
+    scheduled: bool,
 }
 
 /// The switches as one phone's calls see them.
@@ -76,7 +84,7 @@ impl Table {
             switches: Switches {
                 enabled: all.enabled,
                 running: all.running,
-                campaign: own.status,
+                campaign: status_of(own.status, own.scheduled),
             },
             campaign_version: own.ver,
             law_version: all.law,
@@ -176,7 +184,7 @@ impl Table {
     pub async fn campaign(&self, id: &CampaignId) -> Result<Option<Campaign>, TableError> {
         self.get(&keys::campaign(id), true)
             .await?
-            .map_or(Ok(None), |item| read(item).map(Some))
+            .map_or(Ok(None), |item| campaign_of(item).map(Some))
     }
 
     /// Campaigns by id, after a given one, at most `limit`.
@@ -193,7 +201,7 @@ impl Table {
         for _ in 0..PAGES_MAX {
             let page = self.query(&query, next).await?;
             for item in page.items {
-                campaigns.push(read(item)?);
+                campaigns.push(campaign_of(item)?);
             }
             next = page.next;
             if next.is_none() || campaigns.len() >= limit {
@@ -261,11 +269,37 @@ fn settings_changes(settings: &Settings) -> Vec<Change> {
 }
 
 fn campaign_changes(campaign: &Campaign) -> Vec<Change> {
-    let gate = CampaignGate {
-        status: campaign.status,
-        ver: campaign.version,
+    let is_scheduled = campaign.status == CampaignStatus::Scheduled;
+    let status = if is_scheduled {
+        CampaignStatus::Draft
+    } else {
+        campaign.status
     };
-    let mut changes = vec![Change::put(keys::campaign(&campaign.id), campaign)];
+    let gate = CampaignGate {
+        status,
+        ver: campaign.version,
+        scheduled: is_scheduled,
+    };
+    let stored = Campaign {
+        status,
+        ..campaign.clone()
+    };
+    let put = Change::put(keys::campaign(&campaign.id), &stored).with(SCHEDULED, AttributeValue::Bool(is_scheduled));
+    let mut changes = vec![put];
     changes.extend((0..GATE_COPIES).map(|copy| Change::put(keys::gate(&campaign.id, copy), &gate)));
     changes
+}
+
+fn campaign_of(item: Item) -> Result<Campaign, TableError> {
+    let scheduled = item.get(SCHEDULED).is_some_and(|value| value.as_bool() == Ok(&true));
+    let mut campaign: Campaign = read(item)?;
+    campaign.status = status_of(campaign.status, scheduled);
+    Ok(campaign)
+}
+
+const fn status_of(stored: CampaignStatus, is_scheduled: bool) -> CampaignStatus {
+    match stored {
+        CampaignStatus::Draft if is_scheduled => CampaignStatus::Scheduled,
+        status => status,
+    }
 }

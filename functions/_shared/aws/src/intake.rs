@@ -112,7 +112,7 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
             why,
         })
     };
-    match campaign.status {
+    match campaign.status_at(campaign.status, app.clock.now()) {
         CampaignStatus::Completed | CampaignStatus::Cancelled => return not_taken("has ended; name another one"),
         _ if !campaign.open_intake => return not_taken("takes no leads by API or CRM; set its `open_intake` to true"),
         _ => {}

@@ -140,6 +140,11 @@ pub fn once(hash: &str) -> Key {
     Key::new(format!("ONCE#{hash}"), "ONCE")
 }
 
+/// How often a number was shown on a local day.
+pub fn caller_id_day(number: &Phone, date: NaiveDate) -> Key {
+    Key::new(format!("CALLER#{}", number.as_str()), date.to_string())
+}
+
 /// The settings of everything.
 pub fn settings() -> Key {
     Key::new("SETTINGS", "SETTINGS")

@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 use redial_domain::{
-    Actor, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, PRIORITY_DEFAULT,
-    Region, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
+    Actor, CallScript, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Life,
+    PRIORITY_DEFAULT, Region, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -83,6 +83,7 @@ pub fn campaign_from_defaults(
         name: name.to_owned(),
         description: String::new(),
         status: CampaignStatus::Draft,
+        life: Life::default(),
         version: 1,
         open_intake: false,
         window: defaults.window.clone(),
@@ -96,6 +97,8 @@ pub fn campaign_from_defaults(
         subject: Subject::parse(DEFAULT_SUBJECT).map_err(|error| SetupError::Environment(error.to_string()))?,
         default_region: Region::US,
         voice: Voice::default(),
+        script: CallScript::default(),
+        caller_ids: Vec::new(),
         consent: None,
         registry_checked_at: None,
         brake: None,

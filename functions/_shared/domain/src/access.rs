@@ -114,6 +114,14 @@ impl Actor {
             role: Role::SystemAdmin,
         }
     }
+
+    /// A job of ours by its name, where people should see which one.
+    pub fn job(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::system()
+        }
+    }
 }
 
 #[cfg(test)]

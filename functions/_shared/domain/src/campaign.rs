@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Brake, BrakeLifted, CampaignId, ConsentAssertion, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region,
-    RuleSetName, Subject, Window, WindowError,
+    Brake, BrakeLifted, CallScript, CallScriptError, CallerId, CallerIdError, CampaignId, CampaignStatus,
+    ConsentAssertion, Life, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region, RuleSetName, Subject, Window,
+    WindowError, check_caller_ids,
 };
 
 /// Longest name of a campaign, in characters.
@@ -46,6 +47,9 @@ pub struct Campaign {
     pub description: String,
     /// Where it stands.
     pub status: CampaignStatus,
+    /// When it starts and ends by itself, and when it did.
+    #[serde(default)]
+    pub life: Life,
     /// Counts writes; the condition of every change.
     pub version: u64,
     /// Takes leads by API and CRM while it runs, and may start without any.
@@ -76,6 +80,12 @@ pub struct Campaign {
     pub default_region: Region,
     /// What is said, and as whom.
     pub voice: Voice,
+    /// What is said to each lead in its own words, and what the agent finds out.
+    #[serde(default, skip_serializing_if = "CallScript::is_empty")]
+    pub script: CallScript,
+    /// The numbers that are shown, in turn; none leaves it to [`Voice::from`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caller_ids: Vec<CallerId>,
     /// What its tenant says that all its leads agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentAssertion>,
@@ -152,64 +162,6 @@ impl Default for Voice {
     }
 }
 
-/// Where a campaign stands (C1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CampaignStatus {
-    /// Being prepared.
-    Draft,
-    /// Calls are placed.
-    Running,
-    /// Stopped for now.
-    Paused,
-    /// Done.
-    Completed,
-    /// Given up.
-    Cancelled,
-}
-
-impl CampaignStatus {
-    /// The word in items and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The statuses that may follow.
-    pub const fn next(self) -> &'static [Self] {
-        match self {
-            Self::Draft => &[Self::Running, Self::Cancelled],
-            Self::Running => &[Self::Paused, Self::Completed, Self::Cancelled],
-            Self::Paused => &[Self::Running, Self::Completed, Self::Cancelled],
-            Self::Completed | Self::Cancelled => &[],
-        }
-    }
-
-    /// Moves, or says which moves are allowed. A move to where it is already changes nothing.
-    ///
-    /// # Errors
-    /// When the move is not in the table.
-    pub fn move_to(self, to: Self) -> Result<Self, CampaignError> {
-        if self == to || self.next().contains(&to) {
-            return Ok(to);
-        }
-        let allowed = match self.next() {
-            [] => "nothing; it has ended".to_owned(),
-            next => next.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", "),
-        };
-        Err(CampaignError::Move {
-            from: self.as_str(),
-            to: to.as_str(),
-            allowed,
-        })
-    }
-}
-
 /// What is wrong with a campaign or a change of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CampaignError {
@@ -237,6 +189,24 @@ impl From<WindowError> for CampaignError {
     fn from(error: WindowError) -> Self {
         Self::Field {
             field: "window",
+            why: error.to_string(),
+        }
+    }
+}
+
+impl From<CallScriptError> for CampaignError {
+    fn from(error: CallScriptError) -> Self {
+        Self::Field {
+            field: error.field(),
+            why: error.to_string(),
+        }
+    }
+}
+
+impl From<CallerIdError> for CampaignError {
+    fn from(error: CallerIdError) -> Self {
+        Self::Field {
+            field: "caller_ids",
             why: error.to_string(),
         }
     }
@@ -328,10 +298,15 @@ impl Campaign {
                 format!("`{}` cannot place calls here; use `bland`", self.voice.provider),
             );
         }
-        if self.voice.pathway_id.is_none() && self.voice.task.as_deref().is_none_or(|task| task.trim().is_empty()) {
+        self.script.check()?;
+        check_caller_ids(&self.caller_ids)?;
+        if self.voice.pathway_id.is_none()
+            && self.script.template.is_none()
+            && self.voice.task.as_deref().is_none_or(|task| task.trim().is_empty())
+        {
             return field(
                 "voice",
-                "give a `task` or a `pathway_id`, so that the agent knows what to say".to_owned(),
+                "give a `task` or a `pathway_id`, or the campaign a `script_template`, so that the agent knows what to say".to_owned(),
             );
         }
         if !(1..=SHARDS_MAX).contains(&self.shards) || self.shards > self.max_concurrent_calls {
@@ -388,34 +363,6 @@ mod tests {
             );
             assert!((0..shards).all(|shard| campaign.slots_of_shard(shard) > 0));
         }
-    }
-
-    #[test]
-    fn a_refused_move_says_which_are_allowed() {
-        let error = CampaignStatus::Draft
-            .move_to(CampaignStatus::Paused)
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "failed to move the campaign from draft to paused: allowed from draft is running, cancelled"
-        );
-        let error = CampaignStatus::Completed
-            .move_to(CampaignStatus::Running)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.ends_with("allowed from completed is nothing; it has ended"),
-            "{error}"
-        );
-        assert_eq!(
-            CampaignStatus::Paused.move_to(CampaignStatus::Running),
-            Ok(CampaignStatus::Running)
-        );
-        assert_eq!(
-            CampaignStatus::Paused.move_to(CampaignStatus::Paused),
-            Ok(CampaignStatus::Paused)
-        );
     }
 
     #[test]

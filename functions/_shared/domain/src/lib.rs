@@ -7,7 +7,10 @@
 mod abandoned;
 mod access;
 mod attempt;
+mod call_script;
+mod caller_ids;
 mod campaign;
+mod campaign_life;
 mod consent;
 mod do_not_call;
 mod event;
@@ -19,12 +22,14 @@ pub mod law;
 mod lead;
 mod ledger;
 mod ledger_effects;
+mod near;
 mod next_step;
 mod numbers;
 mod phone;
 mod phrases;
 mod promise;
 mod rule;
+
 mod settings;
 mod share;
 mod spread;
@@ -40,10 +45,17 @@ pub use abandoned::{
 };
 pub use access::{Actor, Permission, Role};
 pub use attempt::{Attempt, AttemptEnd, DELIVERIES_MAX, Decision, Enrichment, enrich};
-pub use campaign::{
-    CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, CampaignStatus, Intervals, MAX_CONCURRENT_CALLS_MAX,
-    Voice,
+pub use call_script::{
+    COLUMN_NAME_MAX, COLUMNS_MAX, CRITERIA_MAX, CallScript, CallScriptError, Filled, KNOWN_COLUMNS, SCRIPT_MAX,
 };
+pub use caller_ids::{
+    CALLER_CALLS_PER_DAY_MAX, CALLER_IDS_MAX, CALLER_IDS_REST, COOLDOWN_MAX_S, CallerId, CallerIdError, CallerIdUse,
+    caller_ids_in_turn, check_caller_ids,
+};
+pub use campaign::{
+    CALL_MIN_MAX, CAMPAIGN_NAME_MAX, Campaign, CampaignError, Intervals, MAX_CONCURRENT_CALLS_MAX, Voice,
+};
+pub use campaign_life::{CampaignStatus, Due, Life, SCHEDULED_AHEAD_MAX, StartHeld};
 pub use consent::{Consent, ConsentAssertion, ConsentKind, STATEMENT_MAX};
 pub use do_not_call::{HONOUR_WITHIN_BUSINESS_DAYS, Proof, ProofOf, ProofSource, Statement, honour_by};
 pub use event::{
@@ -59,6 +71,7 @@ pub use ids::{
 pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
 pub use ledger::{InFlight, Ledger, PermittedBy, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;
+pub use near::nearest;
 pub use next_step::{Limits, Next, Step, next_step};
 pub use numbers::{DIGITS_MIN, may_hold_number, without_numbers};
 pub use phone::{Phone, PhoneError, Region};

@@ -6,13 +6,15 @@
 
 use std::cell::OnceCell;
 
-use redial_domain::{Disposition, MovedBy, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace};
+use redial_domain::{
+    Disposition, MovedBy, NextWish, Outcome, RuleAnswer, RuleFacts, StopScope, StopWish, Trace, nearest,
+};
 use rhai::{Dynamic, Engine, ImmutableString, Scope};
 
 use crate::answers::{Answer, Says, usages};
 use crate::cage;
 use crate::facts::{View, scope};
-use crate::finding::{nearest, plain_run_error};
+use crate::finding::plain_run_error;
 use crate::meaning::{self, Meaning};
 use crate::spec::{Status, StatusKind};
 use crate::{RuleError, RuleSet, Script};

@@ -7,7 +7,9 @@ mod fake_bland;
 use std::time::Duration;
 
 use fake_bland::{FakeBland, Reply, ambiguous, call, client, kept, placed, refused, reply, request};
-use redial_telephony::bland::{Ambiguity, ApiKey, AskError, BlandClient, ClientError, Placed, Refusal};
+use redial_telephony::bland::{
+    Ambiguity, ApiKey, AskError, BlandClient, ClientError, PlaceRequest, Placed, Refusal, Script,
+};
 use serde_json::json;
 
 const NOBODY: &str = "0b9f3c1e-5d42-4c7a-9a10-000000000001";
@@ -22,6 +24,54 @@ async fn a_call_is_placed_with_our_ids_and_without_any_retry_of_the_providers() 
         ("POST /v1/calls", "test-key")
     );
     insta::assert_json_snapshot!("place_request", seen[0].body);
+}
+
+#[tokio::test]
+async fn what_a_campaign_says_is_the_prompt_or_goes_along_with_a_flow() {
+    let said = Some("Hello Dana.".to_owned());
+    let criteria = Some("Buys this year.".to_owned());
+    let criteria_said = "\n\nFind out whether the person qualifies. Qualification criteria:\nBuys this year.";
+    let flow = || Script::Pathway("flow-7".to_owned());
+    let task = || Script::Task("Ask about the quote.".to_owned());
+    for (script, said, criteria, expected) in [
+        (task(), None, None, json!({"task": "Ask about the quote."})),
+        (task(), said.clone(), None, json!({"task": "Hello Dana."})),
+        (
+            task(),
+            None,
+            criteria.clone(),
+            json!({"task": format!("Ask about the quote.{criteria_said}")}),
+        ),
+        (
+            task(),
+            said.clone(),
+            criteria.clone(),
+            json!({"task": format!("Hello Dana.{criteria_said}")}),
+        ),
+        (flow(), None, None, json!({"pathway_id": "flow-7"})),
+        (
+            flow(),
+            said,
+            criteria,
+            json!({"pathway_id": "flow-7", "request_data": {"first_name": "Dana", "script": "Hello Dana.", "qualification_criteria": "Buys this year."}}),
+        ),
+    ] {
+        let (fake, client) = FakeBland::start(vec![reply(200, &kept("bland-send-call-response-ok.json"))]).await;
+        let asked = PlaceRequest {
+            script,
+            said,
+            criteria,
+            ..request()
+        };
+        client.place(&asked).await;
+        let seen = fake.seen();
+        let body = &seen[0].body;
+        for name in ["task", "pathway_id"] {
+            assert_eq!(body[name], expected[name], "{body}");
+        }
+        let data = expected.get("request_data").cloned();
+        assert_eq!(body["request_data"], data.unwrap_or(json!({"first_name": "Dana"})));
+    }
 }
 
 #[tokio::test]

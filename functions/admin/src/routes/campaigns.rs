@@ -4,7 +4,10 @@ use redial_domain::Permission::{GovernLaw, ManageCampaigns, View};
 
 use super::run;
 use crate::route::Route;
-use crate::{brake, campaign_api, campaign_fields, explain_campaign, queue_switches};
+use crate::{
+    brake, caller_id_figures, campaign_api, campaign_fields, campaign_list, campaign_moves, explain_campaign,
+    queue_switches, script_preview,
+};
 
 const GROUP: &str = "Campaigns";
 
@@ -24,10 +27,13 @@ pub(super) fn rows() -> Vec<Route> {
         row(
             ("GET", "/campaigns"),
             View,
-            "calling hours, caps, concurrency, rule set, voice of each",
-            run!(c => campaign_api::list(c)),
+            "times, calling hours, caps, concurrency, rule set, voice, script, numbers of each",
+            run!(c => campaign_list::list(c)),
         )
-        .pages(campaign_api::LIMIT_MAX),
+        .asks("status_filter", "only campaigns of this status")
+        .asks("include_deleted", "`true`: deleted ones, too")
+        .asks("skip", "so many less, for clients without cursors; at most 1,000")
+        .pages(campaign_list::LIMIT_MAX),
         row(
             ("GET", "/campaigns/{id}"),
             View,
@@ -45,17 +51,46 @@ pub(super) fn rows() -> Vec<Route> {
         row(
             ("POST", "/campaigns/{id}/start"),
             ManageCampaigns,
-            "let it call",
-            run!(c, id => campaign_api::start(c, id)),
+            "let it call, at first or again",
+            run!(c, id => campaign_moves::start(c, id)),
         )
         .conflicts(),
         row(
             ("POST", "/campaigns/{id}/pause"),
             ManageCampaigns,
             "rest it; answers when nothing can be placed any more",
-            run!(c, id => campaign_api::pause(c, id)),
+            run!(c, id => campaign_moves::pause(c, id)),
         )
         .conflicts(),
+        row(
+            ("POST", "/campaigns/{id}/cancel"),
+            ManageCampaigns,
+            "give it up for good; answers when nothing can be placed any more",
+            run!(c, id => campaign_moves::cancel(c, id)),
+        )
+        .conflicts(),
+        row(
+            ("DELETE", "/campaigns/{id}"),
+            ManageCampaigns,
+            "it never calls again and is hidden; its leads and their history stay readable; its id stays taken",
+            run!(c, id => campaign_moves::delete(c, id)),
+        )
+        .answers(&[200, 204])
+        .conflicts(),
+        row(
+            ("GET", "/campaigns/{id}/script-preview"),
+            View,
+            "what would be said to a lead, and which columns it has no value for",
+            run!(c, id => script_preview::show(c, id)),
+        )
+        .asks("lead_id", "the lead")
+        .conflicts(),
+        row(
+            ("GET", "/campaigns/{id}/caller-ids"),
+            View,
+            "its numbers: calls today, and until when each rests",
+            run!(c, id => caller_id_figures::show(c, id)),
+        ),
         row(
             ("POST", "/campaigns/{id}/brake/lift"),
             GovernLaw,

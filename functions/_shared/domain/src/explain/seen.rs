@@ -94,7 +94,7 @@ impl Look<'_> {
             Check::Enabled => (on_off(switches.enabled), "on", "the business switch".to_owned()),
             Check::Running => (on_off(switches.running), "on", "the operator's switch".to_owned()),
             Check::Campaign => (
-                switches.campaign.as_str().to_owned(),
+                campaign.stands(switches.campaign, now),
                 "running",
                 setting(campaign, "status"),
             ),

@@ -201,7 +201,7 @@ impl<'a> Look<'a> {
             Check::Enabled => (!switches.enabled).then(|| (WaitReason::Disabled, soon())),
             Check::Running => (!switches.running).then(|| (WaitReason::Stopped, soon())),
             Check::Campaign => {
-                let status = switches.campaign;
+                let status = campaign.status_at(switches.campaign, now);
                 (status != CampaignStatus::Running).then(|| (WaitReason::CampaignNotRunning { status }, soon()))
             }
             Check::AbandonedCalls => {

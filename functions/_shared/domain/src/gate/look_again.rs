@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 
 use super::{ClosedReason, Gate, GateInput, WaitReason, gate};
 use crate::next_step::whole_seconds_up;
-use crate::{Lane, Lead, LeadState, Switches};
+use crate::{CALLER_IDS_REST, Lane, Lead, LeadState, Switches};
 
 /// Reasons for which a lead sleeps until a time that the gate has set.
-const HELD_UP: [&str; 8] = [
+const HELD_UP: [&str; 9] = [
     "abandoned_calls",
     "banned",
+    CALLER_IDS_REST,
     "law_cap",
     "daily_cap",
     "kept_for_callback",

@@ -20,6 +20,7 @@ pub(crate) fn campaign() -> Campaign {
         name: "Default".into(),
         description: String::new(),
         status: CampaignStatus::Running,
+        life: Life::default(),
         version: 1,
         open_intake: true,
         window: Window {
@@ -39,6 +40,8 @@ pub(crate) fn campaign() -> Campaign {
         subject: Subject::parse("general").unwrap(),
         default_region: Region::US,
         voice: Voice::default(),
+        script: CallScript::default(),
+        caller_ids: Vec::new(),
         consent: Some(ConsentAssertion {
             kind: ConsentKind::Written,
             statement: "signed on the quote form".into(),

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_domain::{
-    Attempt, AttemptEnd, AttemptId, CallEvent, CampaignStatus, Decision, Direction, Disposition, Facts, LeadId,
-    LeadState, Outcome, Phone, Region, RuleSetName, StatusName, StopScope, Subject, Trace, Transfer, Voice,
+    Attempt, AttemptEnd, AttemptId, CallEvent, CallScript, CampaignStatus, Decision, Direction, Disposition, Facts,
+    LeadId, LeadState, Life, Outcome, Phone, Region, RuleSetName, StatusName, StopScope, Subject, Trace, Transfer,
+    Voice,
 };
 
 use super::*;
@@ -37,6 +38,7 @@ fn campaign() -> Campaign {
         name: "Default".into(),
         description: String::new(),
         status: CampaignStatus::Running,
+        life: Life::default(),
         version: 1,
         open_intake: true,
         window: defaults.window.clone(),
@@ -50,6 +52,8 @@ fn campaign() -> Campaign {
         subject: Subject::parse("x").unwrap(),
         default_region: Region::US,
         voice: Voice::default(),
+        script: CallScript::default(),
+        caller_ids: Vec::new(),
         consent: None,
         registry_checked_at: None,
         brake: None,

@@ -8,6 +8,9 @@ use std::fmt;
 use redial_domain::{AttemptId, CampaignId, LeadId, Phone};
 use serde_json::{Value, json};
 
+/// Stands in a prompt before the campaign's criteria.
+const CRITERIA: &str = "\n\nFind out whether the person qualifies. Qualification criteria:\n";
+
 /// What the agent is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Script {
@@ -34,6 +37,11 @@ pub struct PlaceRequest {
     pub campaign: CampaignId,
     /// What to say.
     pub script: Script,
+    /// What the campaign says to this lead in its own words: it takes the place of a prompt, and goes along with a flow as
+    /// `{{script}}`.
+    pub said: Option<String>,
+    /// What makes a lead a qualified one: a part of the prompt, `{{qualification_criteria}}` of a flow.
+    pub criteria: Option<String>,
     /// The voice; none takes Bland's.
     pub voice: Option<String>,
     /// Longest call in minutes. Always sent: a slot is held no longer than this.
@@ -55,21 +63,34 @@ impl fmt::Debug for PlaceRequest {
 
 impl PlaceRequest {
     pub(super) fn body(&self) -> Value {
+        let mut request_data = self.request_data.clone();
+        let (script, what) = match &self.script {
+            Script::Pathway(id) => {
+                let ours = [("script", &self.said), ("qualification_criteria", &self.criteria)];
+                request_data.extend(
+                    ours.into_iter()
+                        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))),
+                );
+                ("pathway_id", id.clone())
+            }
+            Script::Task(task) => {
+                let said = self.said.as_ref().unwrap_or(task);
+                let criteria = self.criteria.as_ref();
+                let criteria = criteria.map_or_else(String::new, |criteria| format!("{CRITERIA}{criteria}"));
+                ("task", format!("{said}{criteria}"))
+            }
+        };
         let mut body = json!({
             "phone_number": self.phone.as_str(),
             "max_duration": self.max_duration_min,
-            "request_data": self.request_data,
+            "request_data": request_data,
             "metadata": {
                 "attempt_id": self.attempt.as_str(),
                 "lead_id": self.lead.as_str(),
                 "campaign_id": self.campaign.as_str(),
             },
         });
-        let (script, said) = match &self.script {
-            Script::Pathway(id) => ("pathway_id", id),
-            Script::Task(task) => ("task", task),
-        };
-        body[script] = json!(said);
+        body[script] = json!(what);
         for (key, value) in [
             ("from", &self.from),
             ("voice", &self.voice),

@@ -108,6 +108,8 @@ pub(crate) fn request() -> PlaceRequest {
         attempt: AttemptId::parse("01JD0000000000000000000001").unwrap(),
         lead: LeadId::parse("01JD0000000000000000000002").unwrap(),
         campaign: CampaignId::default_campaign(),
+        said: None,
+        criteria: None,
         script: Script::Task("Ask about the quote.".to_owned()),
         voice: None,
         max_duration_min: 15,
