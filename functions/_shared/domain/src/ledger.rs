@@ -10,7 +10,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::next_step::whole_seconds_up;
-use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Promise, Subject, Window};
+use crate::{
+    AttemptId, CALL_MIN_MAX, CallId, CallOfOthers, CampaignId, LeadId, Nonce, Owner, Promise, Subject, Window,
+};
 
 /// Start times kept. More than this in [`STARTS_KEPT`] and the phone is closed: no business cap is near it.
 pub const STARTS_MAX: usize = 64;
@@ -74,6 +76,9 @@ pub struct Ledger {
     /// Starts of the last 48 hours, oldest first.
     #[serde(default)]
     pub starts: Vec<Start>,
+    /// Calls that others placed and reported, oldest first: they count toward totals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<CallOfOthers>,
     /// Callbacks that were promised to the phone and are still open, soonest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promises: Vec<Promise>,

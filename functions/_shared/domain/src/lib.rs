@@ -24,6 +24,7 @@ mod numbers;
 mod phone;
 mod phrases;
 mod promise;
+mod reported;
 mod rule;
 mod settings;
 mod share;
@@ -63,6 +64,7 @@ pub use next_step::{Limits, Next, Step, next_step};
 pub use numbers::{DIGITS_MIN, may_hold_number, without_numbers};
 pub use phone::{Phone, PhoneError, Region};
 pub use promise::{KeptRoom, Promise};
+pub use reported::{CallOfOthers, CalledFor, REPORTS_KNOWN};
 pub use rule::{MovedBy, NextWish, PROMISED_AHEAD_MAX, RuleAnswer, RuleFacts, StopScope, StopWish, Trace, Unpromised};
 pub use settings::Settings;
 pub use share::{

@@ -136,6 +136,7 @@ impl Case<'_> {
             window: &self.campaign.window,
             attempts_per_day_max: self.campaign.attempts_per_day_max,
             attempts_total_max: self.campaign.attempts_total_max,
+            reported_calls: self.ledger.reported_calls(lead, self.campaign),
             phone_calls_today: today.saturating_sub(u32::from(given_back)),
             last_start: self.ledger.last_start(),
         }

@@ -6,7 +6,8 @@ use super::law_line;
 use crate::gate::{Check, Look};
 use crate::law::{Cap, CapOf, Jurisdiction, NoLaw, Places, Record, no_record};
 use crate::{
-    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX, iso,
+    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, LeadState, MINIMUM_GAP_S,
+    STARTS_MAX, iso,
 };
 
 pub(super) fn cap_words(cap: Cap) -> String {
@@ -79,14 +80,24 @@ impl Look<'_> {
                 ),
             ),
             Check::State => (
-                lead.state.as_str().to_owned(),
+                match lead.state {
+                    LeadState::MaxAttempts => "max_attempts, see `total_cap`".to_owned(),
+                    state => state.as_str().to_owned(),
+                },
                 "a state that waits for a call",
                 lead.reason.clone().unwrap_or_else(|| "the lead".to_owned()),
             ),
             Check::TotalCap => {
                 let limit = campaign.attempts_total_max;
                 return (
-                    format!("{} calls in its life", lead.attempts),
+                    match ledger.reported_calls(lead, campaign) {
+                        0 => format!("{} calls in its life", lead.attempts),
+                        others => format!(
+                            "{} calls in its life: {} of ours, {others} that others reported",
+                            ledger.calls_in_all(lead, campaign),
+                            lead.attempts
+                        ),
+                    },
                     limit.map_or_else(|| "no limit".to_owned(), |limit| format!("fewer than {limit}")),
                     setting(campaign, "max_attempts_per_lead"),
                 );

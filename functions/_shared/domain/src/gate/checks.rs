@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{ClosedReason, Gate, GateInput, WaitReason};
 use crate::consent::{consent_missing, registry_unchecked};
 use crate::law::{CallingHours, NoLaw};
-use crate::{Campaign, CampaignStatus, KeptRoom, MINIMUM_GAP_S, STARTS_MAX};
+use crate::{Campaign, CampaignStatus, KeptRoom, LeadState, MINIMUM_GAP_S, STARTS_MAX};
 
 /// Causes that a person can lift at any moment are looked at again this soon, never at their planned end.
 const OPERATOR_RECHECK: TimeDelta = TimeDelta::minutes(15);
@@ -137,6 +137,15 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// The cap on the lead's calls, if they have reached it.
+    fn total_reached(&self) -> Option<u32> {
+        let GateInput {
+            lead, ledger, campaign, ..
+        } = self.input;
+        let calls = ledger.calls_in_all(lead, campaign);
+        campaign.attempts_total_max.filter(|limit| calls >= *limit)
+    }
+
     fn closed_by(&self, check: Check) -> Option<ClosedReason> {
         let GateInput {
             lead,
@@ -171,9 +180,11 @@ impl<'a> Look<'a> {
                     days_max: unchecked.days_max,
                 })
             }
+            // Who had all calls is told by the cap itself, with its figures.
+            Check::State if lead.state == LeadState::MaxAttempts && self.total_reached().is_some() => None,
             Check::State => (!lead.state.waits()).then_some(ClosedReason::State { state: lead.state }),
             Check::TotalCap => {
-                let limit = campaign.attempts_total_max.filter(|limit| lead.attempts >= *limit)?;
+                let limit = self.total_reached()?;
                 Some(ClosedReason::TotalCap { limit })
             }
             Check::EverOpen => {
