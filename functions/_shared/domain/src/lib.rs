@@ -15,6 +15,7 @@ mod explain;
 mod explicit_stop;
 mod gate;
 mod ids;
+mod lateness;
 pub mod law;
 mod lead;
 mod ledger;
@@ -57,6 +58,7 @@ pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate, look_a
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
 };
+pub use lateness::{Allowed, LATE_AFTER, Lateness};
 pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
 pub use ledger::{InFlight, Ledger, PermittedBy, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;

@@ -7,8 +7,9 @@ use crate::{RuleError, RuleSet};
 use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
-    Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lead, LeadState, Ledger,
-    LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, enrich, next_step,
+    Allowed, Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lateness, Lead,
+    LeadState, Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
+    enrich, next_step,
 };
 
 mod effects;
@@ -142,6 +143,17 @@ impl Case<'_> {
         }
     }
 
+    /// When the callback that this call kept was first allowed, if hours, a law or a cap moved it.
+    fn allowed_at(&self, lead: &Lead) -> Option<DateTime<Utc>> {
+        let promised = lead.callback_at.filter(|at| *at <= self.started_at)?;
+        let hours = CallingHours::of_lead(self.law, self.campaign, lead).ok()?;
+        // The start of this call is the newest; whatever is later is not asked.
+        let before = self.ledger.starts_without(self.started_at);
+        let allowed = Allowed::of(promised, lead, &before, self.campaign, &hours);
+        let lateness = Lateness::of(promised, allowed.at, self.started_at);
+        lateness.is_moved().then(|| promised + lateness.moved)
+    }
+
     /// The lead as the ladder calls it: whether its own promise goes on is not decided yet.
     fn ordinary(&self, lead: &Lead) -> Lead {
         Lead {
@@ -213,6 +225,7 @@ impl Case<'_> {
             law_cap_until: None,
             kept_until: None,
             promised_at: lead.and_then(|lead| lead.callback_at),
+            allowed_at: lead.and_then(|lead| self.allowed_at(lead)),
             slot: self.slot.clone(),
             decision: None,
             problem: None,

@@ -11,7 +11,7 @@ use crate::{Campaign, CampaignStatus, KeptRoom, LeadState, MINIMUM_GAP_S, STARTS
 const OPERATOR_RECHECK: TimeDelta = TimeDelta::minutes(15);
 
 /// A line that is busy is asked again this soon: calls mostly last less than a minute.
-const IN_FLIGHT_RECHECK: TimeDelta = TimeDelta::seconds(60);
+pub(crate) const IN_FLIGHT_RECHECK: TimeDelta = TimeDelta::seconds(60);
 
 /// What the checks look at: the question, and what the law says about it.
 pub(crate) struct Look<'a> {

@@ -108,7 +108,7 @@ pub(crate) fn promise(campaign: &str, promised: &str, per_day_max: u32) -> Promi
     }
 }
 
-fn inflight() -> InFlight {
+pub(crate) fn inflight() -> InFlight {
     InFlight {
         id: AttemptId::parse("01J00000000000000000000001").unwrap(),
         lead: lead().id,
