@@ -71,14 +71,16 @@ impl Caller<'_> {
                 "send one object with named fields",
             ));
         }
-        serde_json::from_value(value).map_err(|error| {
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let path = error.path().to_string();
+            let why = redial_rules::plain(&error.inner().to_string());
+            // What is missing has no path, and what is unknown is named by its message.
+            let is_named = path == "." || why.contains(&format!("`{path}`"));
+            let why = if is_named { why } else { format!("`{path}`: {why}") };
             Problem::new(
                 422,
                 "bad_field",
-                format!(
-                    "failed to read the body: {}",
-                    without_numbers(&redial_rules::plain(&error.to_string()))
-                ),
+                format!("failed to read the body: {}", without_numbers(&why)),
                 "correct the field and send it again",
             )
         })
