@@ -207,6 +207,7 @@ impl Check {
             Self::Law => "no_law",
             Self::Consent => "no_consent",
             Self::Registry => "registry_unchecked",
+            Self::HungUp => "hung_up",
             Self::EverOpen => "never_opens",
             Self::State => "state",
             Self::TotalCap => "total_cap",

@@ -56,6 +56,13 @@ pub struct Ledger {
         skip_serializing_if = "Option::is_none"
     )]
     pub bad_at: Option<DateTime<Utc>>,
+    /// When a person first ended a call of ours, as far as is known; some laws allow no second one.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hung_up_at: Option<DateTime<Utc>>,
     /// When the person last took consent back, in whatever campaign. Only what they gave themselves after that counts.
     #[serde(
         default,

@@ -236,6 +236,7 @@ impl Case<'_> {
             effects.do_not_call = self.statement();
             attempt.disposition = Disposition::Dnc;
         }
+        effects.hung_up_at = self.hung_up_at();
         if self.event.direction == Direction::Outbound {
             if self.ledger.holds(self.attempt) {
                 effects.starts = (!self.counts()).then(|| self.ledger.starts_without(self.started_at));

@@ -38,6 +38,7 @@ pub(crate) enum Check {
     Law,
     Consent,
     Registry,
+    HungUp,
     EverOpen,
     State,
     TotalCap,
@@ -61,13 +62,14 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them in their order: the first one that does not pass is the answer.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::DoNotCall,
         Self::BadNumber,
         Self::SubjectStopped,
         Self::Law,
         Self::Consent,
         Self::Registry,
+        Self::HungUp,
         Self::EverOpen,
         Self::State,
         Self::TotalCap,
@@ -178,6 +180,14 @@ impl<'a> Look<'a> {
                 Some(ClosedReason::RegistryUnchecked {
                     jurisdiction: unchecked.record.jurisdiction,
                     days_max: unchecked.days_max,
+                })
+            }
+            Check::HungUp => {
+                let since = ledger.hung_up_at?;
+                let record = hours.ok()?.no_call_after_hang_up(now)?;
+                Some(ClosedReason::HungUp {
+                    jurisdiction: record.jurisdiction,
+                    since,
                 })
             }
             // Who had all calls is told by the cap itself, with its figures.

@@ -27,7 +27,7 @@ pub(crate) fn moves_by_law(reason: &str) -> bool {
 }
 
 /// Reasons for which a lead waits for a person.
-const HELD_OUT: [&str; 4] = ["no_law", "no_consent", "registry_unchecked", "never_opens"];
+const HELD_OUT: [&str; 5] = ["no_law", "no_consent", "registry_unchecked", "hung_up", "never_opens"];
 
 impl Lead {
     /// The lead as it stands in the queue when nothing else keeps it: now, or at the time that was promised.
