@@ -440,16 +440,8 @@ fn lines(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 /// `FL`, `us-fl`, `Florida`: `US-FL`.
 fn state_code(told: &str) -> Option<String> {
     // Dots and commas are no letters, and spaces are counted as one.
-    let signs: String = told
-        .chars()
-        .map(|c| if c == ',' { ' ' } else { c })
-        .filter(|c| *c != '.')
-        .collect();
-    let words: Vec<String> = signs
-        .split(' ')
-        .filter(|word| !word.trim().is_empty())
-        .map(str::to_uppercase)
-        .collect();
+    let signs = told.replace('.', "").replace(',', " ").to_uppercase();
+    let words: Vec<&str> = signs.split_whitespace().collect();
     if ["WASHINGTON DC", "WASHINGTON D C"].contains(&words.join(" ").as_str()) {
         return Some("US-DC".to_owned());
     }

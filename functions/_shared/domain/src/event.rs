@@ -139,7 +139,14 @@ impl Facts {
     /// Whether a person took the call and, as far as anybody knows, ended it: who ended it is theirs unless the provider says
     /// that it was us.
     pub fn person_hung_up(&self) -> bool {
-        self.outcome == Outcome::Answered && self.ended_by != Some(Side::Us)
+        // Later news may be all that is heard of a talk.
+        let spoke = || self.transcript.iter().any(|line| line.side == Side::Lead);
+        let is_taken = match self.outcome {
+            Outcome::Answered => true,
+            Outcome::Unknown => self.ended_by == Some(Side::Lead) || spoke(),
+            _ => false,
+        };
+        is_taken && self.ended_by != Some(Side::Us)
     }
 }
 
