@@ -72,6 +72,8 @@ pub(crate) enum Planted {
     DayCapIgnored,
     /// There is no cap for a lead's life.
     TotalCapIgnored,
+    /// Nobody remembers that a person ended a call.
+    HangUpForgotten,
     /// A lead stays in its first column of the board.
     BoardNotMoved,
     /// Law closes nowhere and counts nothing.
@@ -327,6 +329,11 @@ impl Planted {
             }
             Self::TotalCapIgnored if pk(item) == "CAMPAIGNS" => {
                 item["attempts_total_max"] = json!({"NULL": true});
+            }
+            Self::HangUpForgotten if ledger => {
+                if let Some(item) = item.as_object_mut() {
+                    item.remove("hung_up_at");
+                }
             }
             Self::ToldNotRead if sk(item).starts_with("LEAD#") => {
                 if let Some(item) = item.as_object_mut() {

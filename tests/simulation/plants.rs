@@ -58,7 +58,7 @@ impl Plant {
 }
 
 /// All defects.
-pub(crate) static ALL: [Plant; 38] = [
+pub(crate) static ALL: [Plant; 39] = [
     Plant::new(Planted::NoSeqCheck, "no-seq-check", &["one_call"], "one-phone"),
     Plant::new(
         Planted::LostAtOneLook,
@@ -109,6 +109,9 @@ pub(crate) static ALL: [Plant; 38] = [
     }),
     Plant::new(Planted::SaleNotHeard, "sale-not-heard", &["stops"], "talks").often(CallOutcome::Sale),
     Plant::new(Planted::BadNumberNotHeard, "bad-number-not-heard", &["stops"], "talks").often(CallOutcome::BadNumber),
+    Plant::new(Planted::HangUpForgotten, "hang-up-forgotten", &["stops"], "duplicates")
+        .often(CallOutcome::HumanNoResult)
+        .about_law(),
     Plant::new(Planted::CallbackForgotten, "callback-forgotten", &["waits"], "talks").often(CallOutcome::Callback),
     Plant::new(Planted::HoldNotWritten, "hold-not-written", &["waits"], "talks").often(CallOutcome::Transferred),
     Plant::new(Planted::LadderIgnored, "ladder-ignored", &["waits"], "duplicates"),

@@ -92,6 +92,9 @@ struct Rule {
     holidays: BTreeSet<NaiveDate>,
     on_holidays: Option<(u32, u32)>,
     cap: Option<Cap>,
+    registry_days: Option<i64>,
+    registry_always: bool,
+    one_talk: bool,
 }
 
 impl Rule {
@@ -156,6 +159,22 @@ impl Allowed {
             .filter(in_force)
             .filter_map(|(rule, _)| rule.cap)
             .collect()
+    }
+
+    fn in_force(&self, now: DateTime<Utc>) -> impl Iterator<Item = &'static Rule> {
+        let rules = self.0.iter();
+        rules.filter_map(move |(rule, zone)| rule.is_in_force(now.with_timezone(zone).date_naive()).then_some(*rule))
+    }
+
+    /// Whether nobody may be called now who ended a call.
+    pub fn one_talk(&self, now: DateTime<Utc>) -> bool {
+        self.in_force(now).any(|rule| rule.one_talk)
+    }
+
+    /// How many days old a look at the registry may be now, with or without written consent; none where nobody has to look.
+    pub fn registry_days(&self, now: DateTime<Utc>, consented: bool) -> Option<i64> {
+        let asks = self.in_force(now).filter(|rule| !consented || rule.registry_always);
+        asks.filter_map(|rule| rule.registry_days).min()
     }
 
     /// In which zones its hours are counted.
@@ -266,6 +285,11 @@ fn rules() -> BTreeMap<String, Vec<Rule>> {
                     .unwrap_or_default(),
                 on_holidays: record.get("holiday_hours").and_then(hours),
                 cap,
+                registry_days: record.get("scrub_days").map(|days| days.as_integer().unwrap()),
+                registry_always: record.get("scrub_unless").is_none(),
+                one_talk: record
+                    .get("no_call_after_hang_up")
+                    .is_some_and(|is| is.as_bool() == Some(true)),
             });
     }
     rules
@@ -370,7 +394,7 @@ fn state(told: &str) -> Means {
     if let Some(line) = state_code(told).and_then(|code| lines(STATES).find(|line| line[0] == code)) {
         return Means::Here(columns(line[0], line[1]));
     }
-    let told = told.trim().to_uppercase();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
     let names = [told.as_str(), told.strip_prefix("CA-").unwrap_or_default()];
     let abroad = country(|code, _, its| code != "US" && its.iter().any(|name| names.contains(&&*name.to_uppercase())));
     abroad.map_or(Means::Something, |(country, zones)| {
@@ -415,7 +439,17 @@ fn lines(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 
 /// `FL`, `us-fl`, `Florida`: `US-FL`.
 fn state_code(told: &str) -> Option<String> {
-    let told = told.trim().to_uppercase();
+    // Dots and commas are no letters, and spaces are counted as one.
+    let signs = told.replace('.', "").replace(',', " ").to_uppercase();
+    let words: Vec<&str> = signs.split_whitespace().collect();
+    if ["WASHINGTON DC", "WASHINGTON D C"].contains(&words.join(" ").as_str()) {
+        return Some("US-DC".to_owned());
+    }
+    let told = if words.iter().all(|word| word.len() == 1) && words.len() == 2 {
+        words.concat()
+    } else {
+        words.join(" ")
+    };
     let code = if told.starts_with("US-") {
         told.clone()
     } else {

@@ -227,6 +227,37 @@ async fn api_bodies_that_are_wrong() {
             "{refused:?}"
         );
     }
+    for (method, path, body, field) in [
+        (
+            "PATCH",
+            "/campaigns/default",
+            json!({"blackout_dates": ["2026-12-24", "2026-02-30"]}),
+            "`blackout_dates[1]`",
+        ),
+        (
+            "PATCH",
+            "/campaigns/default",
+            json!({"max_concurrent_calls": "many"}),
+            "`max_concurrent_calls`",
+        ),
+        (
+            "POST",
+            "/api/leads",
+            json!({"phone": "+12125550142", "consent": {"kind": "signed"}}),
+            "`consent.kind`",
+        ),
+        (
+            "POST",
+            "/api/leads",
+            json!({"phone": "+12125550142", "zip": 2138.5}),
+            "`zip`",
+        ),
+        ("POST", "/api/calls", json!({"phone": "+12125550142"}), "`started_at`"),
+    ] {
+        let refused = app.send(method, path, Some(&body)).await;
+        let message = refused["message"].as_str().unwrap_or_default();
+        assert!(refused.status == 422 && message.contains(field), "{body}: {refused:?}");
+    }
     for (path, status) in [
         ("/api/leads/01J00000000000000000000000", 404),
         ("/api/leads/a%23b", 404),

@@ -119,7 +119,7 @@ async fn florida_keeps_the_third_call_of_24_hours_for_a_promise() {
 }
 
 #[tokio::test]
-async fn a_promise_at_night_is_kept_at_the_opening_and_shown_as_late() {
+async fn a_promise_at_night_is_kept_at_the_opening_and_shown_as_moved() {
     let app = TestApp::at(MONDAY_NOON).await;
     let lead = app.add_lead(PHONE).await;
     app.settle().await;
@@ -132,9 +132,17 @@ async fn a_promise_at_night_is_kept_at_the_opening_and_shown_as_late() {
     app.advance(instant("2026-11-24T10:00:00Z") - app.now()).await;
     let waiting = figures(&app, "default").await;
     assert_eq!(
-        (&waiting["open"], &waiting["overdue"], &waiting["overdue_longest_min"]),
-        (&json!(1), &json!(1), &json!(120)),
+        (&waiting["open"], &waiting["open_moved"], &waiting["open_late"]),
+        (&json!(1), &json!(1), &json!(0)),
         "{waiting}"
+    );
+    let explained = app.get(&format!("/api/leads/{lead}/explain")).await;
+    assert_eq!(
+        explained["callback"],
+        json!({
+            "promised": "2026-11-24T08:00:00+00:00", "first_allowed": "2026-11-24T16:00:00+00:00",
+            "moved_by": ["outside_law", "outside_window"], "late": false, "late_min": 0,
+        })
     );
     app.advance(instant("2026-11-24T16:00:30Z") - app.now()).await;
     assert_eq!(app.calls().await.len(), 2);
@@ -143,10 +151,43 @@ async fn a_promise_at_night_is_kept_at_the_opening_and_shown_as_late() {
     assert_eq!(
         dialed,
         json!({
-            "date": "2026-11-24", "dialed": 1, "late": 1, "late_after_min": 5, "latest_min": 480, "mean_late_min": 480.0, "more": false,
-            "open": 0, "overdue": 0, "overdue_longest_min": 0,
+            "date": "2026-11-24", "dialed": 1, "moved": 1, "moved_farthest_min": 480, "late": 0, "late_after_min": 5,
+            "latest_min": 0, "mean_late_min": 0.0, "more": false,
+            "open": 0, "open_moved": 0, "open_late": 0, "open_latest_min": 0,
         })
     );
+}
+
+#[tokio::test]
+async fn a_promise_that_a_switch_kept_is_late_and_not_moved() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead(PHONE).await;
+    app.settle().await;
+    app.advance(TimeDelta::seconds(30)).await;
+    end_newest(&app, "default", promises("2026-11-23T13:00:00-05:00")).await;
+    app.post("/api/admin/redial-queue/stop", json!({})).await;
+    app.advance(instant("2026-11-23T18:20:00Z") - app.now()).await;
+    let waiting = figures(&app, "default").await;
+    assert_eq!(
+        (
+            &waiting["open_moved"],
+            &waiting["open_late"],
+            &waiting["open_latest_min"]
+        ),
+        (&json!(0), &json!(1), &json!(20)),
+        "{waiting}"
+    );
+    let explained = app.get(&format!("/api/leads/{lead}/explain")).await;
+    assert_eq!(
+        (&explained["callback"]["late_min"], &explained["callback"]["moved_by"]),
+        (&json!(20), &json!([])),
+        "{explained:?}"
+    );
+    app.post("/api/admin/redial-queue/start", json!({})).await;
+    app.advance(TimeDelta::minutes(16)).await;
+    assert_eq!(end_newest(&app, "default", json!({})).await, 2);
+    let dialed = figures(&app, "default").await;
+    assert_eq!((&dialed["moved"], &dialed["late"]), (&json!(0), &json!(1)), "{dialed}");
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use redial_local::phone_settings::PhonesMode;
-use redial_tests::{MONDAY_NOON, TestApp, instant, time_of};
-use serde_json::json;
+use redial_tests::{MONDAY_NOON, TestApp, instant, talk, time_of};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn florida_is_called_three_times_in_any_24_hours_though_the_campaign_says_eight_a_day() {
@@ -121,4 +121,104 @@ async fn a_call_that_has_not_begun_is_stopped_before_the_law_closes() {
         shown["lead"]["next_redial_iso"], "2026-11-24T16:00:00Z",
         "the campaign opens an hour after Rhode Island"
     );
+}
+
+/// In Nevada.
+const VEGAS: &str = "+17025550142";
+
+/// A talk that somebody ended.
+fn talk_ended_by(who: Value) -> Value {
+    let mut talk = talk("NO_RESULT");
+    talk["call_ended_by"] = who;
+    talk
+}
+
+#[tokio::test]
+async fn who_ended_a_call_in_nevada_is_not_called_again_and_the_statute_is_named() {
+    let rows = [
+        (VEGAS, talk_ended_by(json!("USER")), false),
+        // Nobody says who ended it: it may have been the person.
+        (VEGAS, talk_ended_by(json!(null)), false),
+        (VEGAS, talk_ended_by(json!("ASSISTANT")), true),
+        (VEGAS, json!({}), true),
+        (
+            VEGAS,
+            json!({"answered_by": "voicemail", "call_ended_by": "USER", "status": "completed"}),
+            true,
+        ),
+        ("+12125550142", talk_ended_by(json!("USER")), true),
+        // Toll-free: it may be in Nevada.
+        ("+18005550142", talk_ended_by(json!("USER")), false),
+    ];
+    for (phone, end, goes_on) in rows {
+        // Three in the afternoon in New York: open in all of the US.
+        let app = TestApp::at("2026-11-23T20:30:00Z").await;
+        let lead = app.add_lead(phone).await;
+        app.settle().await;
+        app.advance(TimeDelta::seconds(30)).await;
+        assert_eq!(app.ends(&app.calls().await[0], end.clone()).await, 200);
+        app.advance(TimeDelta::minutes(5)).await;
+        assert_eq!(app.calls().await.len() > 1, goes_on, "{phone} {end}");
+        let told = app.get(&format!("/api/leads/{lead}/explain")).await;
+        let gates = told["gates"].as_array().cloned().unwrap_or_default();
+        let line = gates
+            .iter()
+            .find(|line| line["gate"] == "hung_up")
+            .cloned()
+            .unwrap_or_default();
+        assert_eq!(line["passes"], goes_on, "{phone} {end}: {told:?}");
+        if !goes_on {
+            assert_eq!(
+                (&told["first_blocking"], &told["status"], &told["planned_because"]),
+                (&json!("hung_up"), &json!("parked"), &json!("hung_up")),
+                "{phone} {end}"
+            );
+            assert!(
+                line["source"].as_str().is_some_and(|source| source.contains("597.814")),
+                "{line}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hang_up_holds_in_every_campaign_and_for_who_is_told_to_be_in_nevada_later() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let lead = app.add_lead("+12125550142").await;
+    app.settle().await;
+    app.advance(TimeDelta::seconds(30)).await;
+    assert_eq!(app.ends(&app.calls().await[0], talk_ended_by(json!("USER"))).await, 200);
+    let told = app
+        .post("/api/leads", json!({"phone": "+12125550142", "state": "NV"}))
+        .await;
+    assert_eq!(told["lead_id"], json!(lead), "{told:?}");
+    app.advance(TimeDelta::minutes(5)).await;
+    assert_eq!(app.calls().await.len(), 1);
+    let told = app.get(&format!("/api/leads/{lead}/explain")).await;
+    assert_eq!(told["first_blocking"], "hung_up", "{told:?}");
+}
+
+#[tokio::test]
+async fn wyoming_asks_for_a_look_at_the_registry_with_written_consent_too() {
+    let app = TestApp::at("2026-11-23T20:30:00Z").await;
+    let day = |days: i64| (app.now() - TimeDelta::days(days)).to_rfc3339();
+    let rows = [(None, false), (Some(day(32)), false), (Some(day(30)), true)];
+    for (n, (checked_at, is_called)) in rows.into_iter().enumerate() {
+        let body = json!({"phone": format!("+1307555010{n}"), "registry_checked_at": checked_at});
+        let added = app.post("/api/leads", body).await;
+        assert_eq!(added["called_now"], is_called, "{added:?}");
+        if !is_called {
+            assert_eq!(added["reason"], "registry_unchecked");
+            let told = app
+                .get(&format!(
+                    "/api/leads/{}/explain",
+                    added["lead_id"].as_str().unwrap_or_default()
+                ))
+                .await;
+            let gates = told["gates"].as_array().cloned().unwrap_or_default();
+            let line = gates.into_iter().find(|line| line["gate"] == "registry_unchecked");
+            let source = line.map(|line| line["source"].to_string()).unwrap_or_default();
+            assert!(source.contains("40-12-303"), "{source}");
+        }
+    }
 }

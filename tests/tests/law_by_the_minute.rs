@@ -152,7 +152,12 @@ fn one<'a, T>(rng: &mut StdRng, of: &'a [T]) -> &'a T {
     &of[rng.random_range(0..of.len())]
 }
 
-const STATES: [&str; 18] = [
+const STATES: [&str; 23] = [
+    "N.Y.",
+    "new  york",
+    "Washington, DC",
+    "D. C.",
+    "Ontario, CA",
     "Florida",
     " new york ",
     "RHODE ISLAND",
@@ -332,6 +337,18 @@ fn hours_and_caps_are_those_of_the_book_at_random_instants_for_whoever_told_what
         // 2025 to 2035, to the second.
         let now = DateTime::from_timestamp(rng.random_range(1_735_689_600..2_082_758_400), 0).unwrap();
         let about = |what: &str| format!("seed {seed}, {what} at {now}: {person:?} in {:?}", allowed.zones());
+        assert_eq!(
+            hours.no_call_after_hang_up(now).is_some(),
+            allowed.one_talk(now),
+            "{}",
+            about("a hang-up")
+        );
+        for consented in [false, true] {
+            let records = hours.in_force(now).map(|legal| legal.record);
+            let asks = records.filter(|record| !consented || record.scrub_unless.is_none());
+            let days = asks.filter_map(|record| record.scrub_days).min().map(i64::from);
+            assert_eq!(days, allowed.registry_days(now, consented), "{}", about("the registry"));
+        }
         assert_eq!(
             hours.is_open(now, TimeDelta::zero()),
             allowed.may_ring(now),

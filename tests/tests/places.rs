@@ -180,3 +180,27 @@ async fn what_stands_for_nothing_warns_of_nothing_and_a_number_in_a_wrong_column
     let (value, _) = law(&app, id(&added)).await;
     assert!(!value.contains("555"), "{value}");
 }
+
+#[tokio::test]
+async fn a_zip_may_be_a_number_and_a_state_may_be_written_as_people_do() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let rows = [
+        (json!({"zip": 33101}), "US, US-FL, US-NY in "),
+        (json!({"postal_code": 331010142}), "US, US-FL, US-NY in "),
+        // Two zeros and one are lost in front.
+        (json!({"zip": 2138}), "US, US-MA, US-NY in "),
+        (json!({"zip": 601}), "US, US-NY, US-PR in "),
+        (json!({"zip": 12}), "US, US-?, US-NY in "),
+        (json!({"state": "F.L."}), "US, US-FL, US-NY in "),
+        (json!({"state": "New  Jersey"}), "US, US-NJ, US-NY in "),
+        (json!({"state": "Washington, DC"}), "US, US-DC, US-NY in "),
+    ];
+    for (n, (told, laws)) in rows.into_iter().enumerate() {
+        let mut body = told.clone();
+        body["phone"] = json!(format!("+1212555020{n}"));
+        let added = app.post("/api/leads", body).await;
+        assert_eq!(added.status, 201, "{told}: {added:?}");
+        let value = law(&app, id(&added)).await.0;
+        assert!(value.starts_with(laws), "{told}: {value}");
+    }
+}

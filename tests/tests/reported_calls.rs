@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 use redial_aws::ledgers::Reserved;
 use redial_domain::{CampaignId, InFlight, LeadId, Owner, Phone, Placement, Region, Subject};
-use redial_tests::{Answer, MONDAY_NOON, TestApp, time_of};
+use redial_tests::{Answer, MONDAY_NOON, TestApp, consent, ended, time_of};
 use serde_json::{Value, json};
 
 /// In Florida, where law counts to three.
@@ -88,13 +88,125 @@ async fn the_same_report_counts_once() {
 }
 
 #[tokio::test]
-async fn what_is_older_than_two_days_is_kept_and_not_counted() {
+async fn what_is_older_counts_toward_the_total_alone_and_after_30_days_not_at_all() {
     let app = TestApp::at(MONDAY_NOON).await;
-    let reported = report(&app, 48 * 60, json!({})).await;
+    let rows = [
+        (48 * 60, "older_than_48_hours", json!(["total"])),
+        (30 * 24 * 60, "older_than_30_days", json!([])),
+    ];
+    for (minutes_ago, reason, counts_toward) in rows {
+        let reported = report(&app, minutes_ago, json!({"call_id": format!("c-{minutes_ago}")})).await;
+        assert_eq!(
+            (reported.status, reported["reason"].as_str(), starts(&app).await),
+            (201, Some(reason), 0)
+        );
+        assert_eq!(reported["counts_toward"], counts_toward);
+    }
+    let lead = app.add_lead(PHONE).await;
+    assert_eq!(app.lead(&lead).await["lead"]["reported_calls"], 1);
+}
+
+/// A campaign about solar, with so many calls in all.
+async fn with_total(app: &TestApp, total: u32) {
+    let three = json!({"max_attempts_per_lead": total});
+    assert_eq!(app.send("PATCH", "/campaigns/default", Some(&three)).await.status, 200);
+    let other = json!({"id": "other", "name": "Other", "open_intake": true, "consent": consent(), "subject": "solar", "max_attempts_per_lead": total});
+    assert_eq!(app.post("/campaigns", other).await.status, 201);
+    assert_eq!(app.post("/campaigns/other/start", json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn reported_calls_use_up_the_total_of_the_leads_they_were_for() {
+    let rows = [
+        (json!({}), [3, 3]),
+        (json!({"subject": "general"}), [3, 0]),
+        (json!({"subject": "solar"}), [0, 3]),
+        (json!({"campaign_id": "other"}), [0, 3]),
+        (json!({"campaign_id": "default", "subject": "solar"}), [3, 0]),
+    ];
+    for (changes, counts) in rows {
+        let app = TestApp::at(MONDAY_NOON).await;
+        with_total(&app, 3).await;
+        app.post("/api/admin/redial-queue/stop", json!({})).await;
+        // One lead comes in before the reports, one after.
+        let before = app.add_lead(PHONE).await;
+        for n in 0..3 {
+            let mut body = changes.clone();
+            body["call_id"] = json!(format!("c-{n}"));
+            for status in [201, 200] {
+                assert_eq!(
+                    report(&app, 50 * 60 + n, body.clone()).await.status,
+                    status,
+                    "{changes}"
+                );
+            }
+        }
+        let after = app
+            .post("/api/leads", json!({"phone": PHONE, "campaign_id": "other"}))
+            .await;
+        let after = after["lead_id"].as_str().unwrap().to_owned();
+        for (lead, count) in [&before, &after].into_iter().zip(counts) {
+            let shown = app.lead(lead).await;
+            assert_eq!(
+                (&shown["lead"]["attempts"], &shown["lead"]["reported_calls"]),
+                (&json!(0), &json!(count)),
+                "{changes}"
+            );
+            let explained = app.get(&format!("/api/leads/{lead}/explain")).await;
+            let first = explained["first_blocking"].as_str();
+            assert_eq!(first == Some("total_cap"), count == 3, "{changes}: {explained:?}");
+        }
+        app.post("/api/admin/redial-queue/start", json!({})).await;
+        app.advance(TimeDelta::minutes(2)).await;
+        let called = counts.into_iter().filter(|count| *count == 0).count();
+        assert_eq!(app.calls().await.len(), called, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn a_report_while_a_call_rings_counts_with_it_and_both_are_told() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    with_total(&app, 2).await;
+    let lead = app.add_lead(PHONE).await;
+    app.settle().await;
+    report(&app, 0, json!({"campaign_id": "default"})).await;
+    app.advance(TimeDelta::seconds(30)).await;
+    assert_eq!(app.bland(&ended(&app.calls().await[0], json!({}))).await, 200);
+    let explained = app.get(&format!("/api/leads/{lead}/explain")).await;
     assert_eq!(
-        (reported.status, reported["reason"].as_str(), starts(&app).await),
-        (201, Some("older_than_48_hours"), 0)
+        (&explained["status"], &explained["first_blocking"]),
+        (&json!("max_attempts"), &json!("total_cap")),
+        "{explained:?}"
     );
+    let gates = explained["gates"].as_array().unwrap();
+    let cap = gates.iter().find(|gate| gate["gate"] == "total_cap").unwrap();
+    assert_eq!(cap["value"], "2 calls in its life: 1 of ours, 1 that others reported");
+    assert_eq!(cap["limit"], "fewer than 2");
+    assert!(cap["source"].as_str().unwrap().starts_with("`max_attempts_per_lead`"));
+    let shown = app.lead(&lead).await;
+    assert_eq!(
+        (&shown["lead"]["attempts"], &shown["lead"]["attempts_today"]),
+        (&json!(1), &json!(1)),
+        "{shown:?}"
+    );
+    let counts = app.get("/campaigns/default/explain").await;
+    assert_eq!(counts["by_reason"], json!([{"reason": "total_cap", "leads": 1}]));
+    // More calls are allowed, and the lead goes on.
+    let three = json!({"max_attempts_per_lead": 3});
+    assert_eq!(app.send("PATCH", "/campaigns/default", Some(&three)).await.status, 200);
+    app.advance(TimeDelta::minutes(5)).await;
+    assert_eq!(app.calls().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_for_a_campaign_that_is_not_there_is_refused() {
+    let app = TestApp::at(MONDAY_NOON).await;
+    let refused = report(&app, 10, json!({"campaign_id": "nobodys"})).await;
+    assert_eq!(
+        (refused.status, refused["code"].as_str()),
+        (404, Some("unknown_campaign"))
+    );
+    assert_eq!(starts(&app).await, 0);
 }
 
 #[tokio::test]

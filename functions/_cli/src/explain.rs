@@ -84,13 +84,16 @@ fn is_phone(asked: &str) -> bool {
 fn tell(lead: &Value) {
     let answer = match lead["answer"].as_str() {
         Some("open") => "may be called now".to_owned(),
-        Some("wait") => format!(
+        Some("wait") if lead["next_possible"].is_string() => format!(
             "waits: {}; possible from {}",
             cell(&lead["first_blocking"]),
             time(&lead["next_possible"])
         ),
+        Some("wait") => format!("waits: {}", cell(&lead["first_blocking"])),
         _ => format!("is not called: {}", cell(&lead["first_blocking"])),
     };
+    let note = lead["next_possible_note"].as_str();
+    let answer = note.map_or(answer.clone(), |note| format!("{answer}; {note}"));
     print::line(&format!(
         "lead {} in campaign {}: {answer} (UTC; looked at {})",
         cell(&lead["lead_id"]),

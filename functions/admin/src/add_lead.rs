@@ -9,7 +9,7 @@ use redial_aws::web::{Answer, Problem};
 use redial_domain::law::us_state;
 use redial_domain::{CampaignId, Phone, Profile, iso};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::lead_consent::GivenConsent;
@@ -43,7 +43,7 @@ pub(crate) struct NewLead {
     city: Option<String>,
     #[serde(default)]
     state: Option<String>,
-    #[serde(default, alias = "zip")]
+    #[serde(default, alias = "zip", deserialize_with = "text_or_whole_number")]
     postal_code: Option<String>,
     #[serde(default, alias = "time_zone")]
     timezone: Option<String>,
@@ -174,6 +174,20 @@ fn problem(error: &IntakeError) -> Problem {
             Problem::new(503, "no_rules", error.to_string(), "publish a rule set that loads")
         }
     }
+}
+
+/// A ZIP is digits, and who sends it as a number means the same; zeros that it lost in front are read as in a text.
+fn text_or_whole_number<'de, D: Deserializer<'de>>(given: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a postal code is a text, or a whole number")]
+    enum Given {
+        Text(String),
+        Number(u64),
+    }
+    Ok(Option::<Given>::deserialize(given)?.map(|given| match given {
+        Given::Text(text) => text,
+        Given::Number(number) => number.to_string(),
+    }))
 }
 
 fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {

@@ -24,16 +24,15 @@ pub(crate) async fn export(caller: &Caller<'_>, id: &str) -> Result<Answer, Prob
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
     let kept = caller.app.table.kept_about(&lead.phone, after.as_deref(), size).await;
     let kept = kept.map_err(|error| unavailable(&error))?;
-    let next_cursor = kept
-        .last()
-        .filter(|_| kept.len() == limit)
-        .and_then(|(key, _)| cursor::write(key));
+    let last = kept.records.last().filter(|_| kept.more);
+    let next_cursor = last.and_then(|(key, _)| cursor::write(key));
     let now = match after {
         Some(_) => Value::Null,
         None => explained(caller, &lead).await?,
     };
     tracing::info!(lead.id = %lead.id, actor = %caller.actor.name, "evidence exported");
     let records: Vec<Value> = kept
+        .records
         .into_iter()
         .map(|(key, record)| {
             let sort = key.split('#').next().unwrap_or(&key).to_lowercase();

@@ -4,9 +4,14 @@
 //! Data flow: the lead, its phone, its campaign, the switches and the law, all as they are now → every check of the gate →
 //! the first that blocks, the next possible time, and the decisions that led here: rule, version and line.
 
+use chrono::{DateTime, Utc};
 use redial_aws::table::read;
 use redial_aws::web::{Answer, Problem};
-use redial_domain::{Attempt, Gate, GateInput, Lead, Phone, Region, Switches, explain as explain_gate, iso};
+use redial_domain::law::{CallingHours, Law};
+use redial_domain::{
+    Allowed, Attempt, Campaign, Gate, GateInput, Lateness, Lead, Ledger, Phone, Region, Switches,
+    explain as explain_gate, iso,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -116,8 +121,13 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         "answer": answer,
         "first_blocking": told.first_blocking.or(waits_for_a_line.then_some("lines")),
         "reason": reason,
-        // As soon as a line is free: nobody knows when.
         "next_possible": told.next_possible.filter(|_| !waits_for_a_line).map(iso),
+        "next_possible_note": if waits_for_a_line {
+            Some("as soon as a line is free: nobody knows when one of the calls under way ends".to_owned())
+        } else {
+            told.next_possible_note
+        },
+        "callback": callback(lead, &ledger, &campaign, &law, now),
         "next_redial": lead.next_at.map(iso),
         "planned_because": lead.reason,
         "gates": gates,
@@ -125,5 +135,22 @@ pub(crate) async fn explained(caller: &Caller<'_>, lead: &Lead) -> Result<Value,
         "law_version": law.version(),
         "campaign_version": campaign.version,
         "decisions": decisions,
+    }))
+}
+
+/// The promise that is open: until when hours, laws and caps move it, and how late it is by now. The status counts by the same
+/// definition.
+fn callback(lead: &Lead, ledger: &Ledger, campaign: &Campaign, law: &Law, now: DateTime<Utc>) -> Option<Value> {
+    let promised = lead.open_promise()?;
+    let hours = CallingHours::of_lead(law, campaign, lead).ok();
+    let allowed = hours.map(|hours| Allowed::of(promised, lead, &ledger.starts, campaign, &hours));
+    let first = allowed.as_ref().and_then(|allowed| allowed.at);
+    let lateness = Lateness::of(promised, first, now);
+    Some(json!({
+        "promised": iso(promised),
+        "first_allowed": first.map(iso),
+        "moved_by": allowed.map(|allowed| allowed.moved_by),
+        "late": lateness.is_late(),
+        "late_min": lateness.late.num_minutes(),
     }))
 }

@@ -138,7 +138,7 @@ async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
             }
         }
     }
-    counts.callbacks.look(app, &promised, now).await?;
+    counts.callbacks.look(app, campaign, &promised, now).await?;
     if counts.total > LIVE_MAX {
         app.table.write(Change::put(key, &counts)).await?;
     }

@@ -22,6 +22,8 @@ pub(crate) struct Reported {
     started_at: String,
     #[serde(default)]
     subject: Option<String>,
+    #[serde(default, alias = "campaign")]
+    campaign_id: Option<String>,
     source: String,
     #[serde(default)]
     call_id: Option<String>,
@@ -39,6 +41,10 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
         )
     })?;
     let now = app.clock.now();
+    let campaign = match reported.campaign_id.as_deref() {
+        Some(id) => Some(caller.campaign(id).await?),
+        None => None,
+    };
     let call = ReportedCall {
         source: id("source", &reported.source)?,
         call_id: reported
@@ -51,23 +57,35 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
             .subject
             .as_deref()
             .map(|given| Subject::parse(given).map_err(|error| bad("subject", error)))
-            .transpose()?,
+            .transpose()?
+            // A call for a campaign is about its subject.
+            .or_else(|| campaign.as_ref().map(|campaign| campaign.subject.clone())),
+        campaign: campaign.map(|campaign| campaign.id),
     };
     let about = call
         .subject
         .as_ref()
         .map_or_else(String::new, |subject| format!(" about {subject}"));
-    let why = format!("placed by {} at {}{about}", call.source, iso(call.started_at));
+    let called_for = call
+        .campaign
+        .as_ref()
+        .map_or_else(String::new, |campaign| format!(" for campaign {campaign}"));
+    let why = format!(
+        "placed by {} at {}{about}{called_for}",
+        call.source,
+        iso(call.started_at)
+    );
     let activity = Activity::now(app, &caller.actor, "call_reported", Some(why));
     let recorded = app
         .table
         .report_call(&phone, &call, &activity)
         .await
         .map_err(|error| unavailable(&error))?;
-    let reason = match recorded {
-        Recorded::Counted => None,
-        Recorded::TooOld => Some("older_than_48_hours"),
-        Recorded::Known => Some("reported_before"),
+    let (counts_toward, reason): (&[&str], _) = match recorded {
+        Recorded::Counted => (&["day", "rolling_hours", "gap", "total"], None),
+        Recorded::InTotal => (&["total"], Some("older_than_48_hours")),
+        Recorded::TooOld => (&[], Some("older_than_30_days")),
+        Recorded::Known => (&[], Some("reported_before")),
     };
     Ok(Answer::json(
         if recorded == Recorded::Known { 200 } else { 201 },
@@ -75,6 +93,7 @@ pub(crate) async fn report(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "success": true,
             "created": recorded != Recorded::Known,
             "counted_now": recorded == Recorded::Counted,
+            "counts_toward": counts_toward,
             "reason": reason,
             "started_at": iso(call.started_at),
         }),

@@ -66,6 +66,8 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     let state = claimed.state(&lead.phone, lead.state, lead.next_at.unwrap_or(now), now);
     let ready = is_open(&campaign, &settings, now) && state.waits() && lead.next_at.is_some_and(|next| next <= now);
     let mut shown = record(&lead, &profile, state, ready, &campaign, now);
+    // What others called does not stand among our attempts, and uses up the total with them.
+    shown["reported_calls"] = json!(ledger.reported_calls(&lead, &campaign));
     shown["email"] = json!(profile.email);
     shown["city"] = json!(profile.city);
     shown["postal_code"] = json!(lead.postal_code);

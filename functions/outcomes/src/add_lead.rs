@@ -3,18 +3,26 @@
 use redial_aws::App;
 use redial_aws::do_not_call::mark;
 use redial_aws::intake::{Intake, IntakeError, take_in};
-use redial_domain::{Actor, CampaignId, Profile, ProofSource, Role, Statement, find_explicit_stop};
+use redial_aws::table::TableError;
+use redial_domain::{Actor, AttemptId, CampaignId, Profile, ProofSource, Role, Statement, find_explicit_stop};
 use redial_telephony::NewLead;
 
-/// Takes a lead in, in the name of the CRM. A lead that comes with a do-not-call status marks the phone first.
-pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lead: NewLead) -> Result<(), IntakeError> {
-    if find_explicit_stop(lead.status_word.as_deref(), &[]).is_some() {
-        let statement = Statement {
-            words: lead.status_word.clone(),
-            ..Statement::entered(ProofSource::Crm, source, app.clock.now())
-        };
-        mark(app, &lead.phone, &statement).await?;
+/// Marks the phone of a lead that comes with a do-not-call status, before anything else can fail. Answers the attempt that was
+/// in flight then: it has to be ended.
+pub(crate) async fn mark_of_crm(app: &App, source: &str, lead: &NewLead) -> Result<Option<AttemptId>, TableError> {
+    if find_explicit_stop(lead.status_word.as_deref(), &[]).is_none() {
+        return Ok(None);
     }
+    let statement = Statement {
+        words: lead.status_word.clone(),
+        ..Statement::entered(ProofSource::Crm, source, app.clock.now())
+    };
+    let marked = mark(app, &lead.phone, &statement).await?;
+    Ok(marked.ledger.inflight.map(|inflight| inflight.id))
+}
+
+/// Takes a lead in, in the name of the CRM.
+pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lead: NewLead) -> Result<(), IntakeError> {
     let intake = Intake {
         phone: lead.phone,
         state_code: lead.state,

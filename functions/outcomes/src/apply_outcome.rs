@@ -29,7 +29,7 @@ use redial_telephony::bland::{AskError, BlandClient};
 use redial_telephony::{bland, convoso};
 use tokio::sync::OnceCell;
 
-use crate::add_lead::add_lead;
+use crate::add_lead::{add_lead, mark_of_crm};
 use crate::effects::{HeldSlot, News, Receipt, free_line, note_talk, tell};
 use crate::find_call::{Call, find_call};
 
@@ -158,7 +158,10 @@ impl Applier {
                 content_type,
                 campaign,
                 body,
-            } if provider == "convoso" => self.lead(content_type.as_deref(), campaign.as_ref(), body).await,
+            } if provider == "convoso" => {
+                self.lead(content_type.as_deref(), campaign.as_ref(), body, received_at)
+                    .await
+            }
             Report::Webhook { provider, body, .. } => match bland::parse(body.as_bytes(), Region::US) {
                 Ok(event) => {
                     self.apply(
@@ -193,6 +196,7 @@ impl Applier {
         content_type: Option<&str>,
         campaign: Option<&CampaignId>,
         body: &str,
+        received_at: DateTime<Utc>,
     ) -> Result<Applied, ApplyError> {
         let campaign = campaign.cloned().unwrap_or_else(CampaignId::default_campaign);
         let region = self
@@ -207,7 +211,9 @@ impl Applier {
                 return self.unreadable("convoso", &error.to_string(), body).await;
             }
         };
-        match add_lead(&self.app, "convoso", &campaign, lead).await {
+        let phone = lead.phone.clone();
+        let called = mark_of_crm(&self.app, "convoso", &lead).await?;
+        let applied = match add_lead(&self.app, "convoso", &campaign, lead).await {
             Ok(()) => Ok(Applied::LeadTaken),
             Err(error @ (IntakeError::NoCampaign(_) | IntakeError::NotTaken { .. })) => {
                 // A do-not-call among its fields was marked before.
@@ -221,7 +227,11 @@ impl Applier {
                 .await
             }
             Err(error) => Err(error.into()),
+        }?;
+        if let Some(attempt) = called {
+            self.end_call(&phone, &attempt, received_at).await?;
         }
+        Ok(applied)
     }
 
     async fn apply(&self, mut delivery: Delivery<'_>, received_at: DateTime<Utc>) -> Result<Applied, ApplyError> {
@@ -235,22 +245,37 @@ impl Applier {
         let Some(phone) = delivery.event.phone.clone() else {
             return self.unmatched(&delivery).await;
         };
-        if delivery.event.facts.stop.is_some() {
-            self.stop_first(&phone, &delivery.event).await?;
+        let called = match delivery.event.facts.stop {
+            Some(_) => self.stop_first(&phone, &delivery.event).await?,
+            None => None,
+        };
+        let applied = self.apply_in_rounds(&delivery, &phone, received_at).await?;
+        if let Some(attempt) = called {
+            // The report is applied; it comes again until that call is ended.
+            self.end_call(&phone, &attempt, received_at).await?;
         }
+        Ok(applied)
+    }
+
+    async fn apply_in_rounds(
+        &self,
+        delivery: &Delivery<'_>,
+        phone: &Phone,
+        received_at: DateTime<Utc>,
+    ) -> Result<Applied, ApplyError> {
         for n in 0..ROUNDS_MAX {
             if n > 0 {
                 tokio::time::sleep(self.app.ids.jitter(ROUND_PAUSE * n)).await;
             }
-            let ledger = self.app.table.ledger(&phone).await?;
+            let ledger = self.app.table.ledger(phone).await?;
             if ledger.forgotten_at.is_some() && ledger.inflight.is_none() {
                 // What was deleted must not come back with a late report. The mark stands; its stop is known.
                 return Ok(Applied::Forgotten);
             }
-            let call = find_call(&self.app, self.bland.as_ref(), &delivery.event, &phone, &ledger).await?;
+            let call = find_call(&self.app, self.bland.as_ref(), &delivery.event, phone, &ledger).await?;
             let round = Round {
-                delivery: &delivery,
-                phone: &phone,
+                delivery,
+                phone,
                 ledger,
                 received_at,
             };
@@ -259,7 +284,7 @@ impl Applier {
                 Call::Finished(stored) => self.add_to(&round, &stored).await?,
                 Call::Orphan(attempt, campaign) => self.finish_unreserved(&round, &campaign, Some(&attempt)).await?,
                 Call::Inbound(lead) => self.finish_unreserved(&round, &lead.campaign, None).await?,
-                Call::Nothing => return self.unmatched(&delivery).await,
+                Call::Nothing => return self.unmatched(delivery).await,
             };
             if let Some(applied) = applied {
                 return Ok(applied);

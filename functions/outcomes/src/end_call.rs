@@ -15,27 +15,34 @@ const WORTH_ENDING: TimeDelta = TimeDelta::minutes(CALL_MIN_MAX as i64 + 30);
 
 impl Applier {
     /// A stop holds even for a call that is parked, unmatched or late, so it is written before anything else. A call to
-    /// the same phone that is on the way is ended.
-    pub(crate) async fn stop_first(&self, phone: &Phone, event: &CallEvent) -> Result<(), ApplyError> {
+    /// the same phone that is on the way is ended; which one, if that has to be tried again.
+    pub(crate) async fn stop_first(&self, phone: &Phone, event: &CallEvent) -> Result<Option<AttemptId>, ApplyError> {
         let ledger = self.app.table.ledger(phone).await?;
         if ledger.forgotten_at.is_some() && ledger.is_do_not_call() {
             // The mark stands, and what was said is not kept of somebody who is forgotten.
-            return Ok(());
+            return Ok(None);
         }
         let statement = Statement::of_call(event, event.ours.attempt.as_ref(), self.app.clock.now());
         let marked = mark_seen(&self.app, phone, &statement, ledger).await?;
         self.app.metrics.count("outcome.explicit_stop");
-        if let Some(inflight) = &marked.ledger.inflight
-            && inflight.call_id.is_some()
-            && inflight.call_id != event.call_id
-            && event.ours.attempt.as_ref() != Some(&inflight.id)
-        {
-            // Best effort: the mark stands, and a call that cannot be ended is the last one.
-            if let Err(error) = self.end(inflight).await {
-                tracing::warn!(attempt.id = %inflight.id, "call after a do-not-call not ended: {error}");
-            }
+        let is_another = |inflight: &&InFlight| {
+            (inflight.call_id.is_none() || inflight.call_id != event.call_id)
+                && event.ours.attempt.as_ref() != Some(&inflight.id)
+        };
+        let Some(inflight) = marked.ledger.inflight.as_ref().filter(is_another) else {
+            return Ok(None);
+        };
+        if inflight.call_id.is_none() {
+            // It is being placed at this moment, and may still ring.
+            return Ok(Some(inflight.id.clone()));
         }
-        Ok(())
+        Ok(match self.end(inflight).await {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!(attempt.id = %inflight.id, "call after a do-not-call not ended yet: {error}");
+                Some(inflight.id.clone())
+            }
+        })
     }
 
     /// Ends the call that was in flight when somebody marked the phone. It comes again until the provider took it, or

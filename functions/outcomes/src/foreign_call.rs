@@ -41,6 +41,7 @@ pub(crate) async fn count_foreign(app: &App, event: &CallEvent) -> Result<(), Ta
         call_id: Some(call_id.clone()),
         started_at: began,
         subject: None,
+        campaign: None,
     };
     let why = format!("placed by somebody else through {} at {}", event.provider, iso(began));
     let activity = Activity::now(app, &Actor::system(), "call_reported", Some(why));

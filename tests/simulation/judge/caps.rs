@@ -77,7 +77,9 @@ pub(super) fn accepted(world: &World, placed: &Placed, before: &[Placed], report
             world.judge.found("caps", now, what, phone);
         }
     }
-    let of_lead = earlier.iter().filter(|other| other.lead == placed.lead).count();
+    let of_subject = |other: &&&Reported| other.subject.is_none_or(|subject| subject == plan.subject);
+    let ours = earlier.iter().filter(|other| other.lead == placed.lead).count();
+    let of_lead = ours + of_others.iter().filter(of_subject).count();
     if plan.total.is_some_and(|total| of_lead >= total) {
         let what = format!("{phone} gets call {} in all, the cap is {:?}", of_lead + 1, plan.total);
         world.judge.found("caps", now, what, phone);

@@ -44,6 +44,9 @@ pub(super) fn look(world: &World, items: &Items) {
                 text(lead, "st"),
                 text(lead, "why")
             )),
+            (false, _) if text(lead, "why") == "hung_up" && !one_talk(world, phone) => {
+                Some("is parked after a hang-up, and no law asks for it".to_owned())
+            }
             (true, None) => Some(format!("waits as {} and has no next time", text(lead, "st"))),
             (true, Some(next)) if latest(world, lead, now).is_some_and(|latest| next > latest) => {
                 Some(format!("waits until {next} ({}), which is too late", text(lead, "why")))
@@ -64,6 +67,11 @@ pub(super) fn look(world: &World, items: &Items) {
                 .found(NAME, now, format!("{phone} in {}: {wrong}", plan.id), phone);
         }
     }
+}
+
+fn one_talk(world: &World, phone: &str) -> bool {
+    let law = world.homes().allowed(phone);
+    law.is_some_and(|law| law.one_talk(world.now()))
 }
 
 /// The latest time that a lead may wait for, from the plan and from what people asked for: a day's cap moves it to the

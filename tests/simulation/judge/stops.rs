@@ -1,4 +1,5 @@
-//! 4: never a call after a stop, a do-not-call or a pause was answered, nor after a sale or a bad number was heard.
+//! 4: never a call after a stop, a do-not-call or a pause was answered, nor after a sale or a bad number was heard, nor where
+//! law allows no second one after a person ended the first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use redial_local::phone_outcomes::CallOutcome;
@@ -80,7 +81,22 @@ fn forbidden(world: &World, earlier: &Placed, placed: &Placed) -> Option<(DateTi
         CallOutcome::Dnc => (told.end, "asked for no calls", true),
         CallOutcome::DncInSecondDelivery => (told.later, "asked for no calls", true),
         CallOutcome::BadNumber => (told.end, "found that the number does not exist", true),
+        _ if was_hung_up(earlier) => {
+            let law = world.homes().allowed(&placed.call.phone);
+            let only_one = law.is_some_and(|law| law.one_talk(world.now()));
+            (
+                told.end,
+                "was ended by the person, where law allows no second one",
+                only_one,
+            )
+        }
         _ => return None,
     };
     heard.filter(|_| reaches && earlier.is_told()).map(|since| (since, why))
+}
+
+/// Whether the network says that a person took the call and ended it.
+fn was_hung_up(earlier: &Placed) -> bool {
+    let details = earlier.call.ended_at.map(|at| earlier.call.details(at));
+    details.is_some_and(|told| told["answered_by"] == "human" && told["call_ended_by"] == "USER")
 }

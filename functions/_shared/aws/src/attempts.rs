@@ -438,6 +438,11 @@ fn affect(
             .and("SET #bad_at = if_not_exists(#bad_at, :bad)")
             .value(":bad", at.timestamp_millis());
     }
+    if let Some(at) = effects.hung_up_at {
+        change = change
+            .and("SET #hung_up_at = if_not_exists(#hung_up_at, :hung_up)")
+            .value(":hung_up", at.timestamp_millis());
+    }
     if let Some(promises) = &effects.promises {
         change = with_promises(change, promises);
     }

@@ -1,20 +1,16 @@
-//! Callbacks that were dialed: what was promised against when it was dialed.
+//! Callbacks that were dialed: what was promised, when it was first allowed, and when it was dialed.
 //!
 //! One small item for each, in the partition of its campaign's day, put after the outcome's commit and put again when
 //! the same report comes again: its key is the attempt, so nothing is counted twice. A call that is no callback costs
 //! nothing. A day's figures are one query: forty callbacks a read unit.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use redial_domain::{Attempt, CampaignId};
+use chrono::{DateTime, NaiveDate, Utc};
+use redial_domain::{Attempt, CampaignId, Lateness};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
 use crate::layout::EXPIRES_AT;
 use crate::table::{Change, Query, Table, TableError, read};
-
-/// A callback that is dialed this long after its promised time, or later, is late: a tick comes every minute, and five
-/// minutes are what a person waits by the phone.
-pub const LATE_AFTER: TimeDelta = TimeDelta::minutes(5);
 
 /// Days that the figures' items are kept; the attempts themselves stay for five years.
 const KEPT_DAYS: i64 = 40;
@@ -29,6 +25,13 @@ struct Dialed {
     promised: DateTime<Utc>,
     #[serde(with = "chrono::serde::ts_milliseconds")]
     dialed: DateTime<Utc>,
+    /// When hours, laws and caps first allowed it, if they moved it. What an older build noted has none.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    allowed: Option<DateTime<Utc>>,
 }
 
 /// The callbacks that a campaign dialed on one local day.
@@ -36,7 +39,11 @@ struct Dialed {
 pub struct CallbackFigures {
     /// Promised times at or after which the phone was reached.
     pub dialed: u64,
-    /// Those dialed [`LATE_AFTER`] or more after the promised time, whatever moved them: hours, a cap, or busy lines.
+    /// Those of them that hours, a law or a cap moved.
+    pub moved: u64,
+    /// The farthest that one was moved, in whole minutes.
+    pub moved_farthest_min: u64,
+    /// Those dialed five minutes or more after they were first allowed: see [`Lateness`].
     pub late: u64,
     /// The largest lateness, in whole minutes.
     pub latest_min: u64,
@@ -54,11 +61,14 @@ impl CallbackFigures {
     }
 
     fn add(&mut self, one: &Dialed) {
-        let late = (one.dialed - one.promised).max(TimeDelta::zero());
+        let lateness = Lateness::of(one.promised, Some(one.allowed.unwrap_or(one.promised)), one.dialed);
+        let whole = |n: i64| u64::try_from(n).unwrap_or(0);
         self.dialed += 1;
-        self.late += u64::from(late >= LATE_AFTER);
-        self.latest_min = self.latest_min.max(u64::try_from(late.num_minutes()).unwrap_or(0));
-        self.late_sum_s += u64::try_from(late.num_seconds()).unwrap_or(0);
+        self.moved += u64::from(lateness.is_moved());
+        self.moved_farthest_min = self.moved_farthest_min.max(whole(lateness.moved.num_minutes()));
+        self.late += u64::from(lateness.is_late());
+        self.latest_min = self.latest_min.max(whole(lateness.late.num_minutes()));
+        self.late_sum_s += whole(lateness.late.num_seconds());
     }
 }
 
@@ -74,6 +84,7 @@ impl Table {
         let dialed = Dialed {
             promised,
             dialed: attempt.started_at,
+            allowed: attempt.allowed_at,
         };
         let expires = attempt.started_at.timestamp() + KEPT_DAYS * 86_400;
         let key = keys::callback(&attempt.campaign, attempt.date, &attempt.id);
@@ -114,20 +125,33 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     #[test]
-    fn lateness_counts_from_the_promised_time_and_early_is_not_late() {
+    fn what_was_moved_is_not_late_and_early_is_not_late() {
         let mut figures = CallbackFigures::default();
         assert_eq!(figures.mean_min(), None);
-        for late_s in [-3, 0, 299, 300, 3_600] {
+        for (moved_s, late_s) in [(0, -3), (0, 0), (0, 299), (0, 300), (0, 3_600), (28_800, 0), (60, 301)] {
             let promised = DateTime::from_timestamp(1_795_208_400, 0).unwrap();
+            let allowed = promised + TimeDelta::seconds(moved_s);
             figures.add(&Dialed {
                 promised,
-                dialed: promised + TimeDelta::seconds(late_s),
+                dialed: allowed + TimeDelta::seconds(late_s),
+                allowed: (moved_s > 0).then_some(allowed),
             });
         }
-        assert_eq!((figures.dialed, figures.late, figures.latest_min), (5, 2, 60));
-        assert_eq!(figures.mean_min(), Some(14.0));
+        assert_eq!((figures.dialed, figures.late, figures.latest_min), (7, 3, 60));
+        assert_eq!((figures.moved, figures.moved_farthest_min), (2, 480));
+        assert_eq!(figures.mean_min(), Some(10.7));
+    }
+
+    #[test]
+    fn what_an_older_build_noted_was_moved_by_nothing() {
+        let old = serde_json::json!({"promised": 1_795_208_400, "dialed": 1_795_208_700_000_i64});
+        let mut figures = CallbackFigures::default();
+        figures.add(&serde_json::from_value(old).unwrap());
+        assert_eq!((figures.moved, figures.late), (0, 1));
     }
 }

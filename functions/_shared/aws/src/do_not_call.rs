@@ -264,7 +264,7 @@ impl Table {
         };
         let change = Change::update(
             keys::ledger(phone),
-            "SET #forgotten_at = if_not_exists(#forgotten_at, :now), #dnc_ref = :left, #seq = :next REMOVE #starts, #stops, #last_attempt, #bad_at, #hold_until",
+            "SET #forgotten_at = if_not_exists(#forgotten_at, :now), #dnc_ref = :left, #seq = :next REMOVE #starts, #reported, #stops, #last_attempt, #bad_at, #hold_until, #hung_up_at",
         )
         .value(":now", now.timestamp_millis())
         .value(":left", &left.id)

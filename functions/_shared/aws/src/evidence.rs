@@ -15,18 +15,25 @@ const PLACES: [&str; 11] = [
     PK, SK, "q_pk", "q_sk", "b_pk", "b_sk", "r_pk", "r_sk", "d_pk", "d_sk", "sv",
 ];
 
+/// An answer of a function URL has six megabytes, and payloads are kept compressed: what is larger comes on the next page.
+const BYTES_MAX: usize = 4_000_000;
+
+/// One page of what is kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// Keys without the number, and what stands there.
+    pub records: Vec<(String, Value)>,
+    /// Whether there may be more after the last one. A page of the table ends after a megabyte, however few its items are.
+    pub more: bool,
+}
+
 impl Table {
     /// What is kept about a phone, in the order of its keys, after a given one: the key without the number, and what
     /// stands there.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn kept_about(
-        &self,
-        phone: &Phone,
-        after: Option<&str>,
-        limit: i32,
-    ) -> Result<Vec<(String, Value)>, TableError> {
+    pub async fn kept_about(&self, phone: &Phone, after: Option<&str>, limit: i32) -> Result<Kept, TableError> {
         let partition = keys::collection(phone);
         let query = Query {
             consistent: true,
@@ -36,8 +43,22 @@ impl Table {
             Some(last) => query.range("#range > :after", vec![(":after", last.to_owned())]),
             None => query,
         };
-        let items = self.query(&query, None).await?.items;
-        items.into_iter().map(shown).collect()
+        let page = self.query(&query, None).await?;
+        let mut kept = Kept {
+            records: Vec::with_capacity(page.items.len()),
+            more: page.next.is_some(),
+        };
+        let mut bytes = 0;
+        for item in page.items {
+            let (key, record) = shown(item)?;
+            bytes += record.to_string().len();
+            if bytes > BYTES_MAX && !kept.records.is_empty() {
+                kept.more = true;
+                break;
+            }
+            kept.records.push((key, record));
+        }
+        Ok(kept)
     }
 }
 

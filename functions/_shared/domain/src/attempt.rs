@@ -110,6 +110,14 @@ pub struct Attempt {
         skip_serializing_if = "Option::is_none"
     )]
     pub promised_at: Option<DateTime<Utc>>,
+    /// When hours, laws and caps first allowed that callback, if that was later than promised.
+    #[serde(
+        default,
+        rename = "cb_ok",
+        with = "chrono::serde::ts_seconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub allowed_at: Option<DateTime<Utc>>,
     /// The slot that it held, `<shard>/<n>`, so that a repeated delivery can free it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<String>,

@@ -20,7 +20,7 @@ pub const MAX_CONCURRENT_CALLS_MAX: u32 = 1_000;
 const ATTEMPTS_PER_DAY_MAX_MAX: u32 = 24;
 
 /// The earlier systems took 1 to 10 attempts per lead.
-const ATTEMPTS_TOTAL_MAX_MAX: u32 = 10;
+pub(crate) const ATTEMPTS_TOTAL_MAX_MAX: u32 = 10;
 
 /// Longest ladder, and longest wait in it: two weeks.
 const INTERVALS_LEN_MAX: usize = 24;

@@ -96,6 +96,9 @@ pub struct Facts {
     pub ended_at: Option<DateTime<Utc>>,
     /// Length of the talk in seconds.
     pub talk_s: Option<u32>,
+    /// Who ended it, if the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<Side>,
     /// Whether the lead asked to be called at another time.
     pub callback_requested: bool,
     /// When, if a time was named.
@@ -123,6 +126,7 @@ impl Facts {
             started_at: None,
             ended_at: None,
             talk_s: None,
+            ended_by: None,
             callback_requested: false,
             callback_at: None,
             stop: None,
@@ -130,6 +134,19 @@ impl Facts {
             transcript: Vec::new(),
             error: None,
         }
+    }
+
+    /// Whether a person took the call and, as far as anybody knows, ended it: who ended it is theirs unless the provider says
+    /// that it was us.
+    pub fn person_hung_up(&self) -> bool {
+        // Later news may be all that is heard of a talk.
+        let spoke = || self.transcript.iter().any(|line| line.side == Side::Lead);
+        let is_taken = match self.outcome {
+            Outcome::Answered => true,
+            Outcome::Unknown => self.ended_by == Some(Side::Lead) || spoke(),
+            _ => false,
+        };
+        is_taken && self.ended_by != Some(Side::Us)
     }
 }
 
@@ -194,7 +211,7 @@ pub struct TranscriptLine {
     pub text: String,
 }
 
-/// The two sides of a talk. Only the lead's words can ask for a stop.
+/// The two sides of a call. Only the lead's words can ask for a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {

@@ -6,9 +6,9 @@
 use chrono::{DateTime, Datelike, Utc};
 use serde::Serialize;
 
-use crate::gate::{Check, Look, Verdict};
+use crate::gate::{Check, IN_FLIGHT_RECHECK, Look, Verdict};
 use crate::law::{Holidays, Legal};
-use crate::{Gate, GateInput, WaitReason};
+use crate::{Gate, GateInput, WaitReason, iso};
 
 mod seen;
 
@@ -61,6 +61,8 @@ pub struct Explanation {
     /// The first instant at which a call is possible as far as is known now.
     #[serde(serialize_with = "crate::times::seconds_option")]
     pub next_possible: Option<DateTime<Utc>>,
+    /// What nobody knows about that instant, or why there is none, in words.
+    pub next_possible_note: Option<String>,
     /// Every check in its order.
     pub gates: Vec<GateLine>,
     /// Every law that holds where the lead may be.
@@ -72,14 +74,21 @@ pub fn explain(input: &GateInput<'_>) -> Explanation {
     let look = Look::at(input);
     let answer = look.answer();
     let gates: Vec<GateLine> = Check::ALL.into_iter().map(|check| line(&look, check)).collect();
-    let next_possible = match &answer {
-        Gate::Open => Some(input.now),
+    let (next_possible, next_possible_note) = match &answer {
+        Gate::Open => (Some(input.now), None),
         Gate::Wait { .. } => possible(&look, &gates),
-        Gate::Closed { .. } => None,
+        Gate::Closed { reason } => (
+            None,
+            Some(format!(
+                "`{}` has no end of its own: somebody has to change what it names",
+                reason.code()
+            )),
+        ),
     };
     Explanation {
         first_blocking: gates.iter().find(|line| !line.passes).map(|line| line.gate),
         next_possible,
+        next_possible_note,
         gates,
         laws: look.hours.as_ref().map_or_else(
             |_| Vec::new(),
@@ -89,14 +98,44 @@ pub fn explain(input: &GateInput<'_>) -> Explanation {
     }
 }
 
-/// The opening after everything that holds the lead up; none where nobody knows when that is over. A cap that fills moves
-/// it later; nothing moves it earlier but a change of what the lines name.
-fn possible(look: &Look<'_>, gates: &[GateLine]) -> Option<DateTime<Utc>> {
-    if gates.iter().any(|line| !line.passes && line.until.is_none()) {
-        return None;
+/// The opening after everything that holds the lead up. A cap that fills moves it later; nothing moves it earlier but a change
+/// of what the lines name. A call under way ends by itself, so what is known beside it is told; who threw a switch has to
+/// throw it back, so there is no time, and the note says from when the others would allow one.
+fn possible(look: &Look<'_>, gates: &[GateLine]) -> (Option<DateTime<Utc>>, Option<String>) {
+    let now = look.input.now;
+    let blocking = || gates.iter().filter(|line| !line.passes);
+    let known = blocking().filter_map(|line| line.until).max();
+    let open_ended: Vec<&str> = blocking()
+        .filter(|line| line.until.is_none())
+        .map(|line| line.gate)
+        .collect();
+    let is_called = open_ended.contains(&Check::InFlight.name());
+    let at_once = if is_called { now + IN_FLIGHT_RECHECK } else { now };
+    let opens = look.opens(known.unwrap_or(now).max(at_once));
+    let of_people: Vec<String> = open_ended
+        .iter()
+        .filter(|gate| **gate != Check::InFlight.name())
+        .map(|gate| format!("`{gate}`"))
+        .collect();
+    match opens {
+        None => (None, Some("nothing opens within 400 days after that".to_owned())),
+        Some(at) if !of_people.is_empty() => (
+            None,
+            Some(format!(
+                "nobody knows when {} is over; everything else allows a call from {} on",
+                of_people.join(" and "),
+                iso(at)
+            )),
+        ),
+        Some(at) if is_called => (
+            Some(at),
+            Some(
+                "the earliest time that is known: the phone is being called, and nobody knows when that ends"
+                    .to_owned(),
+            ),
+        ),
+        Some(at) => (Some(at), None),
     }
-    let last = gates.iter().filter_map(|line| line.until).max();
-    look.opens(last.unwrap_or(look.input.now).max(look.input.now))
 }
 
 fn line(look: &Look<'_>, check: Check) -> GateLine {
@@ -168,6 +207,7 @@ impl Check {
             Self::Law => "no_law",
             Self::Consent => "no_consent",
             Self::Registry => "registry_unchecked",
+            Self::HungUp => "hung_up",
             Self::EverOpen => "never_opens",
             Self::State => "state",
             Self::TotalCap => "total_cap",

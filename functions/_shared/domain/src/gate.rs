@@ -15,8 +15,9 @@ mod checks;
 mod look_again;
 mod reasons;
 
-pub(crate) use checks::{Check, Look, Verdict};
+pub(crate) use checks::{Check, IN_FLIGHT_RECHECK, Look, Verdict};
 pub use look_again::look_again;
+pub(crate) use look_again::moves_by_law;
 pub use reasons::{ClosedReason, WaitReason};
 
 /// The switches a person can throw, as one consistent reading.

@@ -10,7 +10,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::next_step::whole_seconds_up;
-use crate::{AttemptId, CALL_MIN_MAX, CallId, CampaignId, LeadId, Nonce, Owner, Promise, Subject, Window};
+use crate::{
+    AttemptId, CALL_MIN_MAX, CallId, CallOfOthers, CampaignId, LeadId, Nonce, Owner, Promise, Subject, Window,
+};
 
 /// Start times kept. More than this in [`STARTS_KEPT`] and the phone is closed: no business cap is near it.
 pub const STARTS_MAX: usize = 64;
@@ -54,6 +56,13 @@ pub struct Ledger {
         skip_serializing_if = "Option::is_none"
     )]
     pub bad_at: Option<DateTime<Utc>>,
+    /// When a person first ended a call of ours, as far as is known; some laws allow no second one.
+    #[serde(
+        default,
+        with = "chrono::serde::ts_milliseconds_option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub hung_up_at: Option<DateTime<Utc>>,
     /// When the person last took consent back, in whatever campaign. Only what they gave themselves after that counts.
     #[serde(
         default,
@@ -74,6 +83,9 @@ pub struct Ledger {
     /// Starts of the last 48 hours, oldest first.
     #[serde(default)]
     pub starts: Vec<Start>,
+    /// Calls that others placed and reported, oldest first: they count toward totals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<CallOfOthers>,
     /// Callbacks that were promised to the phone and are still open, soonest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub promises: Vec<Promise>,

@@ -13,6 +13,8 @@ pub struct LedgerEffects {
     pub do_not_call: Option<Statement>,
     /// The number is bad for good.
     pub bad_at: Option<DateTime<Utc>>,
+    /// A person ended the call that we had placed; some laws allow no second one.
+    pub hung_up_at: Option<DateTime<Utc>>,
     /// A subject is closed for the phone.
     pub subject_stop: Option<(Subject, SubjectStop)>,
     /// The starts to keep, when one is given back or was never counted.
@@ -32,6 +34,7 @@ impl LedgerEffects {
         self.hold_until.is_none()
             && self.do_not_call.is_none()
             && self.bad_at.is_none()
+            && self.hung_up_at.is_none()
             && self.subject_stop.is_none()
             && self.starts.is_none()
             && self.promises.is_none()

@@ -18,6 +18,7 @@ mod explain;
 mod explicit_stop;
 mod gate;
 mod ids;
+mod lateness;
 pub mod law;
 mod lead;
 mod ledger;
@@ -28,6 +29,7 @@ mod numbers;
 mod phone;
 mod phrases;
 mod promise;
+mod reported;
 mod rule;
 
 mod settings;
@@ -68,6 +70,7 @@ pub use gate::{ClosedReason, Gate, GateInput, Switches, WaitReason, gate, look_a
 pub use ids::{
     AttemptId, CallId, CampaignId, DeliveryId, IdError, LeadId, ListId, Nonce, Owner, RuleSetName, StatusName, Subject,
 };
+pub use lateness::{Allowed, LATE_AFTER, Lateness};
 pub use lead::{DayCount, Lane, Lead, LeadState, OUTCOMES_KEPT, Profile};
 pub use ledger::{InFlight, Ledger, PermittedBy, Placement, STARTS_KEPT, STARTS_MAX, Start, SubjectStop};
 pub use ledger_effects::LedgerEffects;
@@ -76,6 +79,7 @@ pub use next_step::{Limits, Next, Step, next_step};
 pub use numbers::{DIGITS_MIN, may_hold_number, without_numbers};
 pub use phone::{Phone, PhoneError, Region};
 pub use promise::{KeptRoom, Promise};
+pub use reported::{CallOfOthers, CalledFor, REPORTS_KNOWN};
 pub use rule::{MovedBy, NextWish, PROMISED_AHEAD_MAX, RuleAnswer, RuleFacts, StopScope, StopWish, Trace, Unpromised};
 pub use settings::Settings;
 pub use share::{

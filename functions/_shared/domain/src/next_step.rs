@@ -36,6 +36,8 @@ pub struct Limits<'a> {
     pub attempts_per_day_max: u32,
     /// Calls in the lead's life.
     pub attempts_total_max: Option<u32>,
+    /// Calls of others that count toward it, beside the lead's attempts.
+    pub reported_calls: u32,
     /// Calls the phone had on this local day, over all campaigns.
     pub phone_calls_today: u32,
     /// When the phone's newest call started.
@@ -144,7 +146,7 @@ pub fn next_step(lead: &Lead, event: &CallEvent, answer: &RuleAnswer, limits: &L
         };
     }
     if let Some(limit) = limits.attempts_total_max
-        && lead.attempts >= limit
+        && lead.attempts.saturating_add(limits.reported_calls) >= limit
     {
         return step(LeadState::MaxAttempts, Next::Never, "max_attempts");
     }

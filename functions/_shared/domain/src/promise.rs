@@ -107,7 +107,7 @@ impl Ledger {
             return None;
         }
         if let (Some(limit), Some(until)) = (campaign.attempts_total_max, lead.callback_at)
-            && lead.attempts + 1 >= limit
+            && self.calls_in_all(lead, campaign) + 1 >= limit
         {
             return Some(KeptRoom { limit, until });
         }

@@ -138,6 +138,9 @@ const IF_WISHED: [&str; 5] = [
 /// How words that tell of a wish begin.
 const WISHES: [&str; 8] = ["ask", "request", "demand", "want", "wish", "insist", "said", "told"];
 
+/// The same in Hebrew.
+const HEBREW_WISHES: [&str; 5] = ["ביקש", "מבקש", "רוצ", "דרש", "אמר"];
+
 /// To take off, and what from; both in one sentence.
 const REMOVALS: [&str; 21] = [
     "remove",
@@ -222,11 +225,21 @@ const DENIALS: [&str; 10] = [
     "לא ביקשה",
 ];
 
+/// Commas and broken lines of one sentence over which a phrase is looked for; each is a look at the whole sentence.
+const BREAKS_MAX: usize = 40;
+
 /// Looks for a stop in a summary.
 pub fn find_stop_in_summary(summary: &str) -> Option<ExplicitStop> {
+    // A line may be broken in a sentence, so what runs over a break is looked for in whole sentences.
+    let over_breaks = || {
+        summary
+            .split(['.', '!', '?', ';'])
+            .find(|sentence| runs_over_a_break(sentence))
+    };
     summary
         .split(['.', '!', '?', ';', '\n'])
         .find(|sentence| tells_of_a_stop(sentence))
+        .or_else(over_breaks)
         .map(|sentence| ExplicitStop {
             source: StopSource::Summary,
             words: cut(sentence),
@@ -257,6 +270,41 @@ fn tells_of_a_stop(sentence: &str) -> bool {
     };
     PHRASES.places(&told).any(|place| counts(place) && !is_denied(place))
         || asks_to_stop_in(&told, &|place| !is_denied(place))
+}
+
+/// Whether a phrase that nothing limits runs over a comma or a broken line: "asked us to stop, calling is unwanted". It says less
+/// than one in a piece, so the sentence has to tell of a wish, and a better time after it counts as one.
+fn runs_over_a_break(sentence: &str) -> bool {
+    let told = fold_long(sentence);
+    let is_wish = |word: &str| {
+        let bare = word.trim_start_matches(['ו', 'ש']);
+        WISHES.iter().any(|wish| word.starts_with(wish)) || HEBREW_WISHES.iter().any(|wish| bare.starts_with(wish))
+    };
+    if !told.split_whitespace().any(is_wish) {
+        return false;
+    }
+    let words: Vec<&str> = told.split_whitespace().collect();
+    // A comma at the end of a line is one break.
+    let runs = words
+        .chunk_by(|a, b| (*a == BREAK) == (*b == BREAK))
+        .collect::<Vec<_>>();
+    let clauses: Vec<String> = runs
+        .into_iter()
+        .filter(|run| run.first() != Some(&BREAK))
+        .map(|run| run.join(" "))
+        .collect();
+    (1..clauses.len()).take(BREAKS_MAX).any(|n| {
+        let parted = |clauses: &[String]| clauses.join(&format!(" {BREAK} "));
+        let before = format!(" {}", parted(clauses.get(..n).unwrap_or_default()));
+        let joined = format!("{before} {} ", parted(clauses.get(n..).unwrap_or_default()));
+        let counts = |place: Place<'_>| {
+            let spans = place.before.len() < before.len() && before.len() < joined.len() - place.after.len() - 1;
+            // "About the stop, the calls were short" tells of a thing.
+            let is_thing = matches!(last_word(place.before), "a" | "the" | "his" | "her" | "its");
+            place.list == 0 && spans && !is_thing && !is_denied(place) && !is_limited(place.after, &WHOM)
+        };
+        PHRASES.places(&joined).any(counts) || asks_to_stop_in(&joined, &counts)
+    })
 }
 
 /// Whether just before a phrase, in its clause, it says that nobody asked for it: "did not ask to be removed". The denial may
@@ -337,6 +385,13 @@ mod tests {
             "הלקוח אמר שלא להתקשר אליו שוב.",
             "הלקוח ביקש לא לחזור אליו",
             "Lead requested DNC.",
+            "The lead asked us to stop, calling is unwanted",
+            "The customer wants us to stop, calling him is harassment.",
+            "The customer was polite, and asked us to stop,\ncalling her again is not welcome.",
+            "He asked to be\nremoved from the list",
+            "The lead asked to be, removed",
+            "The customer asked us to cease, contact is unwanted; told us to stop, phoning him is illegal",
+            "הלקוח ביקש להפסיק,\nלהתקשר אליו אסור",
         ] {
             let stop = find_stop_in_summary(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(stop.source, StopSource::Summary);
@@ -364,6 +419,12 @@ mod tests {
             "הלקוח ביקש שלא יתקשרו אליו בבוקר",
             "הלקוח ביקש שנחזור אליו מחר",
             "הלקוח לא ביקש להסיר אותו מהרשימה",
+            "The agent had to stop, calling back tomorrow.",
+            "She asked the agent to stop, calling back tomorrow is fine.",
+            "The customer did not ask us to stop, calling is fine.",
+            "The bus had to stop, calling was impossible",
+            "The lead asked when we stop, and wants a call tomorrow.",
+            "They asked about the stop, the calls were short.",
         ] {
             assert_eq!(find_stop_in_summary(text), None, "{text}");
         }

@@ -7,8 +7,9 @@ use crate::{RuleError, RuleSet};
 use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
-    Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lead, LeadState, Ledger,
-    LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope, enrich, next_step,
+    Allowed, Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lateness, Lead,
+    LeadState, Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
+    enrich, next_step,
 };
 
 mod effects;
@@ -136,9 +137,21 @@ impl Case<'_> {
             window: &self.campaign.window,
             attempts_per_day_max: self.campaign.attempts_per_day_max,
             attempts_total_max: self.campaign.attempts_total_max,
+            reported_calls: self.ledger.reported_calls(lead, self.campaign),
             phone_calls_today: today.saturating_sub(u32::from(given_back)),
             last_start: self.ledger.last_start(),
         }
+    }
+
+    /// When the callback that this call kept was first allowed, if hours, a law or a cap moved it.
+    fn allowed_at(&self, lead: &Lead) -> Option<DateTime<Utc>> {
+        let promised = lead.callback_at.filter(|at| *at <= self.started_at)?;
+        let hours = CallingHours::of_lead(self.law, self.campaign, lead).ok()?;
+        // The start of this call is the newest; whatever is later is not asked.
+        let before = self.ledger.starts_without(self.started_at);
+        let allowed = Allowed::of(promised, lead, &before, self.campaign, &hours);
+        let lateness = Lateness::of(promised, allowed.at, self.started_at);
+        lateness.is_moved().then(|| promised + lateness.moved)
     }
 
     /// The lead as the ladder calls it: whether its own promise goes on is not decided yet.
@@ -212,6 +225,7 @@ impl Case<'_> {
             law_cap_until: None,
             kept_until: None,
             promised_at: lead.and_then(|lead| lead.callback_at),
+            allowed_at: lead.and_then(|lead| self.allowed_at(lead)),
             slot: self.slot.clone(),
             decision: None,
             problem: None,
@@ -222,6 +236,7 @@ impl Case<'_> {
             effects.do_not_call = self.statement();
             attempt.disposition = Disposition::Dnc;
         }
+        effects.hung_up_at = self.hung_up_at();
         if self.event.direction == Direction::Outbound {
             if self.ledger.holds(self.attempt) {
                 effects.starts = (!self.counts()).then(|| self.ledger.starts_without(self.started_at));

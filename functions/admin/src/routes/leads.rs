@@ -69,7 +69,7 @@ pub(super) fn rows() -> Vec<Route> {
         row(
             ("POST", "/api/calls"),
             AddLead,
-            "a call that another system or a person placed to a phone: it uses up caps and gap as ours do; the same report twice counts once",
+            "a call that another system or a person placed to a phone: it uses up the caps of a day, of rolling hours and the gap as ours do, and the total of the leads it was for: of one in `campaign_id`, else of those about `subject`, else of all; the same report twice counts once",
             run!(c => report_call::report(c)),
         )
         .body::<report_call::Reported>()

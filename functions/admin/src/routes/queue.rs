@@ -15,7 +15,7 @@ pub(super) fn rows() -> Vec<Route> {
         row(
             ("GET", "/api/admin/redial-queue/status"),
             View,
-            "the switches, how many leads stand where, whether the provider takes calls and answers, promised callbacks: dialed, late, open, overdue",
+            "the switches, how many leads stand where, whether the provider takes calls and answers, promised callbacks: dialed, moved, late, open",
             run!(c => queue_status::status(c)),
         ),
         row(

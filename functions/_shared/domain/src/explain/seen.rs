@@ -3,10 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::law_line;
+use crate::consent::registry_unchecked;
 use crate::gate::{Check, Look};
 use crate::law::{Cap, CapOf, Jurisdiction, NoLaw, Places, Record, no_record};
 use crate::{
-    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, MINIMUM_GAP_S, STARTS_MAX, iso,
+    ABANDONED_ANSWERED_MIN, ABANDONED_DAYS, ABANDONED_PERCENT_MAX, Campaign, GateInput, LeadState, MINIMUM_GAP_S,
+    STARTS_MAX, iso,
 };
 
 pub(super) fn cap_words(cap: Cap) -> String {
@@ -69,6 +71,25 @@ impl Look<'_> {
             Check::Law => return self.law_seen(),
             Check::Consent => return self.consent_seen(),
             Check::Registry => return self.registry_seen(),
+            Check::HungUp => {
+                let asks = self
+                    .hours
+                    .as_ref()
+                    .ok()
+                    .and_then(|hours| hours.no_call_after_hang_up(now));
+                return (
+                    when(
+                        ledger.hung_up_at,
+                        "no call of ours that the person is known to have ended",
+                    ),
+                    asks.map_or(
+                        "nothing asked for",
+                        |_| "no call after one that the person ended, or may have ended",
+                    )
+                    .to_owned(),
+                    asks.map_or_else(|| "the law book".to_owned(), law_words),
+                );
+            }
             Check::EverOpen => (
                 self.opens(now)
                     .map_or_else(|| "no opening".to_owned(), |at| format!("opens {}", iso(at))),
@@ -79,14 +100,24 @@ impl Look<'_> {
                 ),
             ),
             Check::State => (
-                lead.state.as_str().to_owned(),
+                match lead.state {
+                    LeadState::MaxAttempts => "max_attempts, see `total_cap`".to_owned(),
+                    state => state.as_str().to_owned(),
+                },
                 "a state that waits for a call",
                 lead.reason.clone().unwrap_or_else(|| "the lead".to_owned()),
             ),
             Check::TotalCap => {
                 let limit = campaign.attempts_total_max;
                 return (
-                    format!("{} calls in its life", lead.attempts),
+                    match ledger.reported_calls(lead, campaign) {
+                        0 => format!("{} calls in its life", lead.attempts),
+                        others => format!(
+                            "{} calls in its life: {} of ours, {others} that others reported",
+                            ledger.calls_in_all(lead, campaign),
+                            lead.attempts
+                        ),
+                    },
                     limit.map_or_else(|| "no limit".to_owned(), |limit| format!("fewer than {limit}")),
                     setting(campaign, "max_attempts_per_lead"),
                 );
@@ -252,13 +283,23 @@ impl Look<'_> {
 
     fn registry_seen(&self) -> (String, String, String) {
         let GateInput {
-            lead, campaign, now, ..
+            lead,
+            ledger,
+            campaign,
+            now,
+            ..
         } = self.input;
         let asks = self.hours.as_ref().ok().and_then(|hours| {
             let records = hours.in_force(now).map(|legal| legal.record);
-            records
-                .filter(|record| record.scrub_days.is_some())
-                .min_by_key(|record| record.scrub_days)
+            // The one that blocks, else the strictest: fewest days, and no consent that stands for the look.
+            let strictest = || {
+                records
+                    .filter(|record| record.scrub_days.is_some())
+                    .min_by_key(|record| (record.scrub_days, record.scrub_unless.is_some()))
+            };
+            registry_unchecked(hours, lead, ledger, campaign, now)
+                .map(|unchecked| unchecked.record)
+                .or_else(strictest)
         });
         let limit = asks.map_or_else(
             || "nothing asked for".to_owned(),

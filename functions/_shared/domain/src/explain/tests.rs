@@ -1,9 +1,9 @@
 //! An explanation tells the gate's own story.
 
 use super::*;
-use crate::gate::tests::{NOON, at, campaign, lead};
+use crate::gate::tests::{NOON, at, campaign, inflight, lead};
 use crate::law::Law;
-use crate::{CampaignStatus, Lead, Ledger, Start, Subject, Switches, gate};
+use crate::{CampaignStatus, Lead, LeadState, Ledger, Start, Subject, Switches, gate};
 
 const ON: Switches = Switches {
     enabled: true,
@@ -56,6 +56,90 @@ fn the_fourth_call_in_florida_names_the_statute_and_its_time() {
     assert!(line.source.contains("501.616"), "{}", line.source);
     let florida = told.laws.iter().find(|line| line.jurisdiction == "US-FL").unwrap();
     assert_eq!(florida.hours_today, "08:00-20:00");
+}
+
+#[test]
+fn while_a_call_rings_the_end_of_a_cap_is_known_and_a_switch_has_none() {
+    let lead = Lead {
+        state_code: Some("FL".into()),
+        ..lead()
+    };
+    let campaign = campaign();
+    let three = ["2026-11-20T16:10:00Z", "2026-11-20T16:20:00Z", "2026-11-20T16:57:00Z"];
+    let off = Switches { enabled: false, ..ON };
+    let friday = Some("2026-11-20T17:01:00Z");
+    let rows = [
+        (
+            &three[..],
+            ON,
+            Some("2026-11-23T16:00:00Z"),
+            "the earliest time that is known: the phone is being called",
+        ),
+        (
+            &three[2..],
+            ON,
+            friday,
+            "the earliest time that is known: the phone is being called",
+        ),
+        (
+            &three[2..],
+            off,
+            None,
+            "nobody knows when `disabled` is over; everything else allows a call from 2026-11-20T17:01:00+00:00 on",
+        ),
+    ];
+    for (begun, switches, next, note) in rows {
+        let mut ledger = starts(begun);
+        ledger.inflight = Some(inflight());
+        let told = explain(&GateInput {
+            lead: &lead,
+            ledger: &ledger,
+            campaign: &campaign,
+            law: Law::built_in(),
+            switches,
+            account_closed_until: None,
+            now: at(NOON),
+        });
+        assert_eq!(told.next_possible, next.map(at), "{note}");
+        assert!(
+            told.next_possible_note
+                .as_ref()
+                .is_some_and(|told| told.starts_with(note)),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn who_had_all_calls_is_told_the_cap_and_not_the_state() {
+    let mut campaign = campaign();
+    campaign.attempts_total_max = Some(3);
+    for (state, attempts, first) in [
+        (LeadState::MaxAttempts, 3, "total_cap"),
+        (LeadState::Pending, 3, "total_cap"),
+        (LeadState::MaxAttempts, 2, "state"),
+        (LeadState::Paused, 3, "state"),
+        (LeadState::Completed, 3, "state"),
+    ] {
+        let lead = Lead {
+            state,
+            attempts,
+            ..lead()
+        };
+        let input = GateInput {
+            lead: &lead,
+            ledger: &Ledger::default(),
+            campaign: &campaign,
+            law: Law::built_in(),
+            switches: ON,
+            account_closed_until: None,
+            now: at(NOON),
+        };
+        let told = explain(&input);
+        assert_eq!(told.first_blocking, Some(first), "{state:?} {attempts}");
+        let note = format!("`{first}` has no end of its own");
+        assert!(told.next_possible_note.is_some_and(|told| told.starts_with(&note)));
+    }
 }
 
 #[test]

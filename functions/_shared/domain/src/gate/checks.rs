@@ -5,13 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{ClosedReason, Gate, GateInput, WaitReason};
 use crate::consent::{consent_missing, registry_unchecked};
 use crate::law::{CallingHours, NoLaw};
-use crate::{Campaign, CampaignStatus, KeptRoom, MINIMUM_GAP_S, STARTS_MAX};
+use crate::{Campaign, CampaignStatus, KeptRoom, LeadState, MINIMUM_GAP_S, STARTS_MAX};
 
 /// Causes that a person can lift at any moment are looked at again this soon, never at their planned end.
 const OPERATOR_RECHECK: TimeDelta = TimeDelta::minutes(15);
 
 /// A line that is busy is asked again this soon: calls mostly last less than a minute.
-const IN_FLIGHT_RECHECK: TimeDelta = TimeDelta::seconds(60);
+pub(crate) const IN_FLIGHT_RECHECK: TimeDelta = TimeDelta::seconds(60);
 
 /// What the checks look at: the question, and what the law says about it.
 pub(crate) struct Look<'a> {
@@ -38,6 +38,7 @@ pub(crate) enum Check {
     Law,
     Consent,
     Registry,
+    HungUp,
     EverOpen,
     State,
     TotalCap,
@@ -61,13 +62,14 @@ pub(crate) enum Check {
 
 impl Check {
     /// All of them in their order: the first one that does not pass is the answer.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::DoNotCall,
         Self::BadNumber,
         Self::SubjectStopped,
         Self::Law,
         Self::Consent,
         Self::Registry,
+        Self::HungUp,
         Self::EverOpen,
         Self::State,
         Self::TotalCap,
@@ -137,6 +139,15 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// The cap on the lead's calls, if they have reached it.
+    fn total_reached(&self) -> Option<u32> {
+        let GateInput {
+            lead, ledger, campaign, ..
+        } = self.input;
+        let calls = ledger.calls_in_all(lead, campaign);
+        campaign.attempts_total_max.filter(|limit| calls >= *limit)
+    }
+
     fn closed_by(&self, check: Check) -> Option<ClosedReason> {
         let GateInput {
             lead,
@@ -171,9 +182,19 @@ impl<'a> Look<'a> {
                     days_max: unchecked.days_max,
                 })
             }
+            Check::HungUp => {
+                let since = ledger.hung_up_at?;
+                let record = hours.ok()?.no_call_after_hang_up(now)?;
+                Some(ClosedReason::HungUp {
+                    jurisdiction: record.jurisdiction,
+                    since,
+                })
+            }
+            // Who had all calls is told by the cap itself, with its figures.
+            Check::State if lead.state == LeadState::MaxAttempts && self.total_reached().is_some() => None,
             Check::State => (!lead.state.waits()).then_some(ClosedReason::State { state: lead.state }),
             Check::TotalCap => {
-                let limit = campaign.attempts_total_max.filter(|limit| lead.attempts >= *limit)?;
+                let limit = self.total_reached()?;
                 Some(ClosedReason::TotalCap { limit })
             }
             Check::EverOpen => {

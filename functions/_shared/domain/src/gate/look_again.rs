@@ -21,8 +21,14 @@ const HELD_UP: [&str; 9] = [
     "outside_window",
 ];
 
+/// Whether a lead that waits for this reason was given its time by hours, a law, a ban or a cap. `callback` is the first time of
+/// a promise, which they may have moved already.
+pub(crate) fn moves_by_law(reason: &str) -> bool {
+    HELD_UP.contains(&reason) || matches!(reason, "callback" | "looked_at_again")
+}
+
 /// Reasons for which a lead waits for a person.
-const HELD_OUT: [&str; 4] = ["no_law", "no_consent", "registry_unchecked", "never_opens"];
+const HELD_OUT: [&str; 5] = ["no_law", "no_consent", "registry_unchecked", "hung_up", "never_opens"];
 
 impl Lead {
     /// The lead as it stands in the queue when nothing else keeps it: now, or at the time that was promised.

@@ -137,6 +137,14 @@ pub enum ClosedReason {
         /// How many days old it may be.
         days_max: u32,
     },
+    /// The person ended a call, and a law allows no second one then.
+    HungUp {
+        /// Whose law.
+        jurisdiction: Jurisdiction,
+        /// When they first ended one.
+        #[serde(serialize_with = "crate::times::seconds")]
+        since: DateTime<Utc>,
+    },
     /// The campaign's hours never open, or never while the law's are.
     NeverOpens,
 }
@@ -189,6 +197,7 @@ impl ClosedReason {
             Self::NoLaw { .. } => "no_law",
             Self::NoConsent { .. } => "no_consent",
             Self::RegistryUnchecked { .. } => "registry_unchecked",
+            Self::HungUp { .. } => "hung_up",
             Self::NeverOpens => "never_opens",
         }
     }
@@ -200,9 +209,11 @@ impl ClosedReason {
             Self::State { state } => *state,
             Self::TotalCap { .. } => LeadState::MaxAttempts,
             // Shown to people: a record, a consent, other hours, and the lead goes on.
-            Self::NoLaw { .. } | Self::NoConsent { .. } | Self::RegistryUnchecked { .. } | Self::NeverOpens => {
-                LeadState::Parked
-            }
+            Self::NoLaw { .. }
+            | Self::NoConsent { .. }
+            | Self::RegistryUnchecked { .. }
+            | Self::HungUp { .. }
+            | Self::NeverOpens => LeadState::Parked,
         }
     }
 }

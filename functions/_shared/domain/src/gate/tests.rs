@@ -111,7 +111,7 @@ pub(crate) fn promise(campaign: &str, promised: &str, per_day_max: u32) -> Promi
     }
 }
 
-fn inflight() -> InFlight {
+pub(crate) fn inflight() -> InFlight {
     InFlight {
         id: AttemptId::parse("01J00000000000000000000001").unwrap(),
         lead: lead().id,
@@ -256,16 +256,21 @@ fn the_table_of_reasons_in_their_order() {
             other => panic!("{code}: {other:?}"),
         }
     }
-    let never: [(&str, Block); 10] = [
+    let never: [(&str, Block); 11] = [
         ("total_cap", |w| {
             w.campaign.attempts_total_max = Some(3);
             w.lead.attempts = 3;
         }),
         ("state", |w| w.lead.state = LeadState::Paused),
         ("never_opens", |w| w.campaign.window.days.clear()),
+        ("hung_up", |w| {
+            w.lead.state_code = Some("NV".into());
+            w.ledger.hung_up_at = Some(at(NOON));
+        }),
         ("registry_unchecked", |w| {
             w.lead.phone = Phone::parse("+972501234567", Region::US).unwrap();
             w.lead.registry_checked_at = Some(at("2026-11-04T17:00:00Z"));
+            w.ledger.hung_up_at = None;
         }),
         ("no_consent", |w| {
             w.lead.phone = lead().phone;

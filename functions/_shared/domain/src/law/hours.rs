@@ -158,6 +158,13 @@ impl<'a> CallingHours<'a> {
         self.legal.iter().filter(move |legal| legal.is_in_force(at))
     }
 
+    /// The first record in force that allows no call to a person who ended one.
+    pub fn no_call_after_hang_up(&self, at: DateTime<Utc>) -> Option<&'a Record> {
+        self.in_force(at)
+            .map(|legal| legal.record)
+            .find(|record| record.no_call_after_hang_up)
+    }
+
     /// The first opening on a later date of the campaign than that of `after`.
     pub fn next_day_open(&self, after: DateTime<Utc>, closing_margin: TimeDelta) -> Option<DateTime<Utc>> {
         let tomorrow = self.window.date_of(after).checked_add_days(Days::new(1))?;

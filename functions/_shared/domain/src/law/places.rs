@@ -40,6 +40,9 @@ const ANYWHERE: [Tz; 7] = [
 /// What people and programs write where they know nothing, in lower case.
 const NOTHING: [&str; 10] = ["", "-", "--", "?", ".", "n/a", "na", "none", "null", "unknown"];
 
+/// The capital with its district, as people write the two together.
+const CAPITAL: [&str; 2] = ["WASHINGTON DC", "WASHINGTON D C"];
+
 /// What a lead's source says about where it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Told<'a> {
@@ -207,15 +210,26 @@ impl Places {
     }
 }
 
-/// The state of the US that a text names: `FL`, `US-FL`, `fl`, `Florida`.
+/// The state of the US that a text names: `FL`, `US-FL`, `fl`, `F.L.`, `Florida`, `Washington, DC`.
 pub fn us_state(state: &str) -> Option<Jurisdiction> {
-    let text = state.trim();
-    let code = text.to_ascii_uppercase();
-    let code = code.strip_prefix("US-").unwrap_or(&code);
+    let text = spaced_once(&state.replace('.', "").replace(',', " "));
+    let upper = text.to_ascii_uppercase();
+    let letters = upper.replace(' ', "");
+    let code = match upper.as_str() {
+        upper if CAPITAL.contains(&upper) => "DC",
+        // `N. Y.`
+        _ if letters.len() == 2 => &letters,
+        upper => upper.strip_prefix("US-").unwrap_or(upper),
+    };
     let by_code = Jurisdiction::parse(&format!("US-{code}"));
     by_code
-        .or_else(|| Law::built_in().named(text).cloned())
+        .or_else(|| Law::built_in().named(&text).cloned())
         .filter(|state| states().contains_key(state.as_str()))
+}
+
+/// A text with single spaces, and none around.
+fn spaced_once(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a text stands for an empty field.
@@ -226,7 +240,7 @@ pub fn says_nothing(text: &str) -> bool {
 fn state(text: &str) -> Option<&'static Place> {
     match us_state(text) {
         Some(state) => states().get(state.as_str()),
-        None => countries::named(text),
+        None => countries::named(&spaced_once(text)),
     }
 }
 

@@ -289,6 +289,9 @@ pub struct Record {
     /// With this consent on file the registry need not be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scrub_unless: Option<ConsentNeeded>,
+    /// Whether nobody may be called again who ended a call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_call_after_hang_up: bool,
     /// Whom it exempts, for people: nobody is exempted by it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exempt: Option<String>,

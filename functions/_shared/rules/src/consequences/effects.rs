@@ -1,6 +1,7 @@
 //! What a step changes in the phone's ledger.
 
-use redial_domain::{Lead, LedgerEffects, Statement, Step, StopScope, SubjectStop};
+use chrono::{DateTime, Utc};
+use redial_domain::{Direction, Lead, LedgerEffects, Statement, Step, StopScope, SubjectStop};
 
 use super::Case;
 
@@ -9,6 +10,18 @@ impl Case<'_> {
     pub fn statement(&self) -> Option<Statement> {
         let is_marked = self.event.facts.stop.is_some() && self.ledger.is_do_not_call();
         (!is_marked).then(|| Statement::of_call(self.event, Some(self.attempt), self.now))
+    }
+
+    /// When the person ended this call, if it is the first of ours that somebody ended at this phone.
+    pub fn hung_up_at(&self) -> Option<DateTime<Utc>> {
+        let is_first = self.ledger.hung_up_at.is_none() && self.event.direction == Direction::Outbound;
+        (is_first && self.event.facts.person_hung_up()).then(|| {
+            self.event
+                .facts
+                .ended_at
+                .filter(|end| *end <= self.now)
+                .unwrap_or(self.now)
+        })
     }
 
     /// What a step changes in the ledger, with the lead as it then stands.

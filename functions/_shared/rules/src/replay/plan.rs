@@ -80,6 +80,8 @@ pub(super) fn limits_then<'a>(
             Some(LeadState::Pending | LeadState::Rescheduled | LeadState::DailyMaxReached) => None,
             _ => campaign.attempts_total_max,
         },
+        // What the record says of the total has them in it.
+        reported_calls: 0,
         // Other campaigns call the same phone, and caps are changed.
         phone_calls_today: match state {
             Some(LeadState::DailyMaxReached) => most,

@@ -123,6 +123,7 @@ impl History {
             law_cap_until: None,
             kept_until: None,
             promised_at: None,
+            allowed_at: None,
             decision: None,
             problem: None,
             failed_version: None,

@@ -211,6 +211,11 @@ fn facts(payload: &Map<String, Value>, kind: EventKind) -> Facts {
         }),
         ended_at: ended_at(connected_at, talk_s, kind),
         talk_s,
+        ended_by: text(payload, "call_ended_by").and_then(|by| match by.to_ascii_uppercase().as_str() {
+            "USER" => Some(redial_domain::Side::Lead),
+            "ASSISTANT" => Some(redial_domain::Side::Us),
+            _ => None,
+        }),
         callback_requested,
         callback_at,
         stop,

@@ -45,6 +45,22 @@ const TOLD: &str = "
 +12125550142 | EST | | : America/New_York EST : US US-NY
 +18005550142 | Etc/GMT+5 | | : * Etc/GMT+5 : US US-?
 
+# As people write it.
++12125550142 | | F.L. | : America/Chicago America/New_York : US US-FL US-NY
++18005550142 | | N.Y. | : America/New_York : US US-NY
++18005550142 | | N. Y. | : America/New_York : US US-NY
++18005550142 | | New  York | : America/New_York : US US-NY
++18005550142 | | NY, | : America/New_York : US US-NY
++18005550142 | | D.C. | : America/New_York : US US-DC
++18005550142 | | Washington, DC | : America/New_York : US US-DC
++18005550142 | | washington d.c. | : America/New_York : US US-DC
++18005550142 | | Washington | : America/Los_Angeles : US US-WA
++18005550142 | | District  of Columbia | : America/New_York : US US-DC
++12125550142 | | New  Brunswick | : America/New_York CA : CA US US-NY
+# A town says no state by itself, and two places are none.
++12125550142 | | Ontario, CA | : * : US US-? US-NY
++12125550142 | | Washington, Georgia | : * : US US-? US-NY
+
 # What cannot be read may be anywhere in the US, unless something else tells where.
 +12125550142 | | Florda | : * : US US-? US-NY
 +12125550142 | | United States | : * : US US-? US-NY
