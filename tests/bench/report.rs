@@ -2,7 +2,7 @@
 //!
 //! The table on the terminal and the one in a document are made from what is kept, so that neither can say more.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub(crate) struct Part {
     pub(crate) date: String,
     /// Whether the program was built as `make bench` builds it.
     pub(crate) optimised: bool,
-    /// Others' work on the machine: the load average of the minute before the part began.
+    /// Others' work on the machine as the part began: how many of their threads wanted to run, on average.
     pub(crate) load_before: Option<f64>,
     pub(crate) rows: Vec<Kept>,
 }
@@ -211,7 +211,7 @@ impl Part {
         if !self.optimised {
             caveat += ", not optimised: its times say nothing";
         }
-        if let Some(load) = self.load_before.filter(|load| *load >= 1.0) {
+        if let Some(load) = self.load_before.filter(|load| *load >= OTHERS_MAX) {
             caveat += &format!(", beside other work (load {load:.1}): its times are too high");
         }
         caveat
@@ -300,10 +300,24 @@ impl Machine {
     }
 }
 
-/// How many programs wanted to run in the last minute, on average.
+/// Looks at what else runs, and the pause between two. The load average will not do: a minute later it still tells of the
+/// build, and of the part before.
+const LOOKS: u32 = 20;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Threads of others that wanted to run, on average, from which on times are not to be trusted.
+const OTHERS_MAX: f64 = 0.5;
+
+/// How many threads of others want to run now, on average over a second.
 pub(crate) fn load() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    text.split(' ').next()?.parse().ok()
+    let mut wanted = 0;
+    for _ in 0..LOOKS {
+        std::thread::sleep(LOOK_EVERY);
+        let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+        // As in `0.35 1.28 1.57 3/154 8120`: three want to run, and one of them is asking.
+        let running: u32 = text.split([' ', '/']).nth(3)?.parse().ok()?;
+        wanted += running.saturating_sub(1);
+    }
+    Some(f64::from(wanted) / f64::from(LOOKS))
 }
 
 #[cfg(test)]
