@@ -27,6 +27,7 @@ mod promise;
 mod rule;
 mod settings;
 mod share;
+pub mod sheet;
 mod spread;
 mod stop_in_summary;
 mod times;
