@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
 use redial_aws::web::Problem;
+use redial_domain::import::ImportRules;
 use redial_domain::{
     Blackout, Campaign, ConsentAssertion, ConsentKind, LocalTime, Region, RuleSetName, STATEMENT_MAX, Subject, Voice,
     Window, iso,
@@ -58,12 +59,24 @@ pub(crate) struct Fields {
     default_region: Option<Region>,
     #[serde(default)]
     voice: Option<Voice>,
+    #[serde(default)]
+    import: Option<ImportFields>,
     #[serde(default, deserialize_with = "given")]
     consent: Option<Option<Asserted>>,
     #[serde(default, deserialize_with = "given")]
     registry_checked_at: Option<Option<DateTime<Utc>>>,
     #[serde(default)]
     pub(crate) shards: Option<u32>,
+}
+
+/// What is asked of files that are imported. Absent is left as it is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImportFields {
+    #[serde(default)]
+    required: Option<Vec<String>>,
+    #[serde(default)]
+    sources: Option<Vec<String>>,
 }
 
 /// What is said about the consent of everybody in the campaign.
@@ -141,6 +154,14 @@ impl Fields {
                 ]),
                 None => None,
             };
+        }
+        if let Some(given) = &self.import {
+            let known = campaign.import.clone();
+            campaign.import = ImportRules {
+                required: given.required.clone().unwrap_or(known.required),
+                sources: given.sources.clone().unwrap_or(known.sources),
+            }
+            .normalized();
         }
         match &self.consent {
             None => {}
@@ -237,6 +258,7 @@ pub(crate) fn shown(campaign: &Campaign) -> Value {
         "subject": campaign.subject,
         "default_region": campaign.default_region,
         "voice": campaign.voice,
+        "import": campaign.import,
         "consent": campaign.consent.as_ref().map(|said| json!({
             "kind": said.kind,
             "statement": said.statement,

@@ -16,9 +16,9 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     accounts_api, add_lead, brake, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
-    explain_lead, forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
+    explain_lead, forget, import_api, import_rows, import_undo, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
     queue_switches, report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
-    rules_show, show_lead,
+    rules_show, show_lead, upload_csv,
 };
 
 /// The function.
@@ -108,8 +108,8 @@ impl Handler {
 
     async fn route(&self, caller: &Caller<'_>, method: &str, path: &[&str]) -> Result<Answer, Problem> {
         use Permission::{
-            AddLead, BanCalls, ChangeLead, ExportEvidence, GovernLaw, GovernRules, ManageCampaigns, ManageRules,
-            OperateQueue, View,
+            AddLead, BanCalls, ChangeLead, ExportEvidence, GovernLaw, GovernRules, ImportLeads, ManageCampaigns,
+            ManageRules, OperateQueue, View,
         };
         use queue_switches::Switch;
         let queue = ["api", "admin", "redial-queue"];
@@ -203,6 +203,29 @@ impl Handler {
             ("GET", ["api", "jobs", id]) => jobs_api::show(caller.may(View)?, id).await,
             ("GET", ["api", "jobs", id, "results"]) => jobs_api::results(caller.may(View)?, id).await,
             ("POST", ["api", "jobs", id, "cancel"]) => jobs_api::cancel(caller.may(ManageRules)?, id).await,
+            ("GET", ["campaigns", "templates", "csv-sample"]) => caller.may(View).map(|_| upload_csv::sample()),
+            ("POST", ["campaigns", id, "upload-csv"]) => upload_csv::upload(caller.may(ImportLeads)?, id).await,
+            ("POST", ["campaigns", id, "imports"]) => import_api::create(caller.may(ImportLeads)?, id).await,
+            ("GET", ["campaigns", id, "imports"]) => import_api::list(caller.may(View)?, id).await,
+            ("GET", ["campaigns", id, "imports", import]) => import_api::show(caller.may(View)?, id, import).await,
+            ("PUT", ["campaigns", id, "imports", import, "parts", number]) => {
+                import_api::put_part(caller.may(ImportLeads)?, id, import, number).await
+            }
+            ("POST", ["campaigns", id, "imports", import, "finish"]) => {
+                import_api::finish(caller.may(ImportLeads)?, id, import).await
+            }
+            ("GET", ["campaigns", id, "imports", import, "errors"]) => {
+                import_rows::errors(caller.may(ImportLeads)?, id, import).await
+            }
+            ("GET", ["campaigns", id, "imports", import, "fix-file"]) => {
+                import_rows::fix_file(caller.may(ImportLeads)?, id, import).await
+            }
+            ("POST", ["campaigns", id, "imports", import, "undo"]) => {
+                import_undo::start(caller.may(ImportLeads)?, id, import).await
+            }
+            ("GET", ["campaigns", id, "imports", import, "undo"]) => {
+                import_undo::kept(caller.may(View)?, id, import).await
+            }
             ("POST", ["campaigns"]) => campaign_api::create(caller.may(ManageCampaigns)?).await,
             ("GET", ["campaigns"]) => campaign_api::list(caller.may(View)?).await,
             ("GET", ["campaigns", id]) => campaign_api::show(caller.may(View)?, id).await,

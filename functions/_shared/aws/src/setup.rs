@@ -4,9 +4,10 @@
 //! holds them. Doing it twice changes nothing.
 
 use chrono::{DateTime, Utc};
+use redial_domain::import::ImportRules;
 use redial_domain::{
     Actor, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, PRIORITY_DEFAULT,
-    Region, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
+    RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -94,7 +95,12 @@ pub fn campaign_from_defaults(
         intervals_min: None,
         rule_set,
         subject: Subject::parse(DEFAULT_SUBJECT).map_err(|error| SetupError::Environment(error.to_string()))?,
-        default_region: Region::US,
+        default_region: defaults.default_region,
+        import: ImportRules {
+            required: defaults.required_columns.clone(),
+            ..ImportRules::default()
+        }
+        .normalized(),
         voice: Voice::default(),
         consent: None,
         registry_checked_at: None,

@@ -15,6 +15,7 @@ mod explain;
 mod explicit_stop;
 mod gate;
 mod ids;
+pub mod import;
 pub mod law;
 mod lead;
 mod ledger;

@@ -38,6 +38,7 @@ pub(crate) fn campaign() -> Campaign {
         rule_set: RuleSetName::parse("until-sale-or-dnc").unwrap(),
         subject: Subject::parse("general").unwrap(),
         default_region: Region::US,
+        import: crate::import::ImportRules::default(),
         voice: Voice::default(),
         consent: Some(ConsentAssertion {
             kind: ConsentKind::Written,

@@ -49,6 +49,7 @@ fn campaign() -> Campaign {
         rule_set: set(),
         subject: Subject::parse("x").unwrap(),
         default_region: Region::US,
+        import: redial_domain::import::ImportRules::default(),
         voice: Voice::default(),
         consent: None,
         registry_checked_at: None,
