@@ -243,34 +243,37 @@ impl Table {
     /// # Errors
     /// When they cannot be read.
     pub async fn known_phones(&self, phones: &[Phone], now: DateTime<Utc>) -> Result<HashMap<Phone, KnownPhone>, TableError> {
-        let queries = phones.iter().map(|phone| async move {
-            let partition = keys::collection(phone);
-            let query = Query {
-                consistent: true,
-                ..Query::table(&partition, LEADS_OF_PHONE_MAX)
-            }
-            .range(
-                "#range BETWEEN :leads AND :ledger",
-                vec![(":leads", "LEAD#".to_owned()), (":ledger", keys::ledger(phone).sk)],
-            );
-            let mut known = KnownPhone::default();
-            let mut from = None;
-            loop {
-                let page = self.query(&query, from).await?;
-                for item in page.items {
-                    if Key::of(&item).is_some_and(|key| key == keys::ledger(phone)) {
-                        known.ledger = ledger_of(Some(item))?;
-                    } else {
-                        known.leads.extend(lead_of(item, now)?);
-                    }
-                }
-                from = page.next;
-                if from.is_none() {
-                    return Ok::<_, TableError>((phone.clone(), known));
-                }
-            }
-        });
+        let queries = phones.to_vec().into_iter().map(|phone| self.known_phone(phone, now));
         stream::iter(queries).buffer_unordered(QUERIES_AT_ONCE_MAX).try_collect().await
+    }
+
+    async fn known_phone(&self, phone: Phone, now: DateTime<Utc>) -> Result<(Phone, KnownPhone), TableError> {
+        let partition = keys::collection(&phone);
+        let ledger = keys::ledger(&phone);
+        let query = Query {
+            consistent: true,
+            ..Query::table(&partition, LEADS_OF_PHONE_MAX)
+        }
+        .range(
+            "#range BETWEEN :leads AND :ledger",
+            vec![(":leads", "LEAD#".to_owned()), (":ledger", ledger.sk.clone())],
+        );
+        let mut known = KnownPhone::default();
+        let mut from = None;
+        loop {
+            let page = self.query(&query, from).await?;
+            for item in page.items {
+                if Key::of(&item).as_ref() == Some(&ledger) {
+                    known.ledger = ledger_of(Some(item))?;
+                } else {
+                    known.leads.extend(lead_of(item, now)?);
+                }
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok((phone, known));
+            }
+        }
     }
 
     /// Which row of which import wrote leads, by phone; those that none did are left out.

@@ -204,13 +204,15 @@ impl Table {
             Some(_) => return Ok(PartPut::Other),
             None => {}
         }
-        let pieces = (0..).zip(bytes.chunks(PIECE_BYTES)).map(|(n, piece)| {
+        let mut pieces = Vec::new();
+        for (n, piece) in (0..).zip(bytes.chunks(PIECE_BYTES)) {
             let change = Change::put(keys::import_piece(&import.id, number, &part.hash, n), &serde_json::json!({}))
                 .with("packed", AttributeValue::B(Blob::new(pack(piece))))
                 .with(EXPIRES_AT, import.file_expiry());
-            self.write(change)
-        });
-        stream::iter(pieces).buffer_unordered(AT_ONCE_MAX).try_collect::<Vec<_>>().await?;
+            pieces.push(change);
+        }
+        let writes = pieces.into_iter().map(|change| self.write(change));
+        stream::iter(writes).buffer_unordered(AT_ONCE_MAX).try_collect::<Vec<_>>().await?;
         let seal = Change::put(key, &part)
             .with(EXPIRES_AT, import.file_expiry())
             .value(":hash", &part.hash)

@@ -35,6 +35,9 @@ pub struct Dialect {
     pub encoding: Encoding,
     /// Bytes before the first row: a byte order mark, and a line that tells the sign to Excel.
     pub skipped: u32,
+    /// Lines among them.
+    #[serde(default)]
+    pub skipped_lines: u32,
     /// The sign between cells.
     pub sign: u8,
     /// What ends a row; a carriage return before it belongs to it.
@@ -58,6 +61,7 @@ impl Dialect {
         Self {
             encoding,
             skipped: u32::try_from(mark.len() + sign_line * width).unwrap_or(0),
+            skipped_lines: u32::from(sign_line > 0),
             sign: told.unwrap_or_else(|| likely_sign(&text[sign_line..], row_end)),
             row_end,
         }

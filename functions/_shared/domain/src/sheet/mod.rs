@@ -124,8 +124,12 @@ pub struct Reader {
 impl Reader {
     /// From the beginning of a file.
     pub fn new(dialect: Dialect) -> Self {
-        let byte = u64::from(dialect.skipped);
-        Self::at(dialect, Place { byte, row: 1, line: 1 })
+        let begins = Place {
+            byte: u64::from(dialect.skipped),
+            row: 1,
+            line: 1 + u64::from(dialect.skipped_lines),
+        };
+        Self::at(dialect, begins)
     }
 
     /// From the beginning of a row on.
