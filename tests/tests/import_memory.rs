@@ -14,8 +14,16 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 /// A row of a file of any length; every twentieth is bad.
 fn row(n: u64, file: &mut String) {
-    let phone = if n.is_multiple_of(20) { 12_345 } else { 6_000_000_000 + n };
-    let _ = writeln!(file, "Person {n},{phone},p{n}@example.com,2bhk,Gurgaon,{},website,a;b", 1_000_000 + n);
+    let phone = if n.is_multiple_of(20) {
+        12_345
+    } else {
+        6_000_000_000 + n
+    };
+    let _ = writeln!(
+        file,
+        "Person {n},{phone},p{n}@example.com,2bhk,Gurgaon,{},website,a;b",
+        1_000_000 + n
+    );
 }
 
 #[test]
@@ -24,7 +32,9 @@ fn a_million_rows_are_read_in_flat_memory() {
     let heading = "name,phone,email,property_type,location,budget,source,tags\n";
     let mut reader = Reader::new(Dialect::of(heading.as_bytes()));
     reader.push(heading.as_bytes());
-    let Next::Row(headings) = reader.next() else { panic!("no headings") };
+    let Next::Row(headings) = reader.next() else {
+        panic!("no headings")
+    };
     let required = ImportRules {
         required: vec!["property_type".to_owned(), "location".to_owned()],
         ..ImportRules::default()

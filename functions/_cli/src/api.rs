@@ -94,14 +94,24 @@ impl Api {
     /// Bytes as they are, with a header.
     pub(crate) async fn put_bytes(&self, path: &[&str], bytes: &[u8], header: (&str, &str)) -> Result<Value, Failure> {
         let request = self.request(reqwest::Method::PUT, path, &[]);
-        let request = request.header("content-type", "application/octet-stream").header(header.0, header.1);
+        let request = request
+            .header("content-type", "application/octet-stream")
+            .header(header.0, header.1);
         json(self.answer(request.body(bytes.to_vec())).await?).await
     }
 
     /// Text as it is, and where the next piece begins.
-    pub(crate) async fn get_text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<(String, Option<String>), Failure> {
+    pub(crate) async fn get_text(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(String, Option<String>), Failure> {
         let answer = self.answer(self.request(reqwest::Method::GET, path, query)).await?;
-        let next = answer.headers().get("x-next-cursor").and_then(|next| next.to_str().ok()).map(str::to_owned);
+        let next = answer
+            .headers()
+            .get("x-next-cursor")
+            .and_then(|next| next.to_str().ok())
+            .map(str::to_owned);
         if !answer.status().is_success() {
             return json(answer).await.map(|_| (String::new(), None));
         }

@@ -42,7 +42,9 @@ impl<R: Read> Lines<R> {
             first: None,
             begins: false,
         };
-        let found = lines.rows.next_full(|line, cells| (line, cells.map(str::to_owned).collect::<Vec<_>>()))?;
+        let found = lines
+            .rows
+            .next_full(|line, cells| (line, cells.map(str::to_owned).collect::<Vec<_>>()))?;
         if let Some((line, cells)) = found {
             lines.begins = true;
             lines.rows.reader.expect_columns(cells.len());
@@ -63,9 +65,8 @@ impl<R: Read> Lines<R> {
         if let Some((line, raw)) = self.first.take() {
             return Ok(Some((line, number(&raw, region))));
         }
-        self.rows.next_full(|line, cells| {
-            (line, number(cells.nth(column).unwrap_or_default(), region))
-        })
+        self.rows
+            .next_full(|line, cells| (line, number(cells.nth(column).unwrap_or_default(), region)))
     }
 
     /// Bytes of the file that were read.

@@ -104,7 +104,11 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     let api = import.at.api()?;
     let (file, size) = open(&import.file)?;
     let mut lines = Lines::new(file, import.column.as_deref(), import.region.region)?;
-    let source = if import.source.is_empty() { "import" } else { import.source.as_str() };
+    let source = if import.source.is_empty() {
+        "import"
+    } else {
+        import.source.as_str()
+    };
     let mut form = json!({"source": source});
     if let Some(at) = import.said_at {
         form["said_at"] = json!(at.to_rfc3339());

@@ -92,7 +92,11 @@ fn told(text: &str) -> Result<(String, String), String> {
 
 pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     if import.do_not_call {
-        let column = import.map.into_iter().find(|(_, field)| field == "phone").map(|(heading, _)| heading);
+        let column = import
+            .map
+            .into_iter()
+            .find(|(_, field)| field == "phone")
+            .map(|(heading, _)| heading);
         let file = import.file.unwrap_or_default();
         return dnc_import::run(dnc_import::Import::of(file, column, import.region, import.at)).await;
     }
@@ -123,19 +127,36 @@ async fn bring_in(api: &Api, campaign: &str, import: &Import, path: &Path) -> Re
         ..failure
     };
     if begun["state"] == "uploading" {
-        let known: Vec<u64> = list(&begun["parts_received"]).iter().filter_map(Value::as_u64).collect();
-        send(api, &here, path, size, &known, &mut progress).await.map_err(go_on)?;
-        let map: BTreeMap<&str, &str> = import.map.iter().map(|(heading, field)| (heading.as_str(), field.as_str())).collect();
+        let known: Vec<u64> = list(&begun["parts_received"])
+            .iter()
+            .filter_map(Value::as_u64)
+            .collect();
+        send(api, &here, path, size, &known, &mut progress)
+            .await
+            .map_err(go_on)?;
+        let map: BTreeMap<&str, &str> = import
+            .map
+            .iter()
+            .map(|(heading, field)| (heading.as_str(), field.as_str()))
+            .collect();
         let body = if map.is_empty() { json!({}) } else { json!({"map": map}) };
         let finish = [here.as_slice(), &["finish"]].concat();
-        tried(|| api.post(&finish, &body)).await.inspect_err(|_| progress.end())?;
+        tried(|| api.post(&finish, &body))
+            .await
+            .inspect_err(|_| progress.end())?;
     }
     let done = wait(api, &here, &mut progress).await.map_err(go_on)?;
     progress.end();
     tell(&done);
     if done["state"] != "done" {
-        let why = done["problem"].as_str().map_or_else(|| format!("failed to import: it was {}", cell(&done["state"])), str::to_owned);
-        return Err(Failure::new(why, format!("what was written stays; take it back with `redial import --campaign {campaign} --undo {id}`")));
+        let why = done["problem"].as_str().map_or_else(
+            || format!("failed to import: it was {}", cell(&done["state"])),
+            str::to_owned,
+        );
+        return Err(Failure::new(
+            why,
+            format!("what was written stays; take it back with `redial import --campaign {campaign} --undo {id}`"),
+        ));
     }
     if done["invalid_rows"].as_u64().unwrap_or(0) == 0 {
         return Ok(());
@@ -144,8 +165,14 @@ async fn bring_in(api: &Api, campaign: &str, import: &Import, path: &Path) -> Re
     Err(Failure {
         exit: ROWS_LEFT,
         ..Failure::new(
-            format!("failed to import {} of {} rows", done["invalid_rows"], done["total_rows"]),
-            format!("correct them in {} and import that file; all others are done", fix.display()),
+            format!(
+                "failed to import {} of {} rows",
+                done["invalid_rows"], done["total_rows"]
+            ),
+            format!(
+                "correct them in {} and import that file; all others are done",
+                fix.display()
+            ),
         )
     })
 }
@@ -183,7 +210,10 @@ fn open(path: &Path) -> Result<File, Failure> {
 }
 
 fn unread(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(format!("failed to read {}: {error}", path.display()), "name a CSV file that you may read")
+    Failure::new(
+        format!("failed to read {}: {error}", path.display()),
+        "name a CSV file that you may read",
+    )
 }
 
 fn next_part(file: &mut File, part: &mut Vec<u8>, path: &Path) -> Result<(), Failure> {
@@ -274,7 +304,10 @@ async fn wait(api: &Api, here: &[&str], progress: &mut print::Progress) -> Resul
         progress.show(&far(&import));
         tokio::time::sleep(ASK_EVERY).await;
     }
-    Err(Failure::new("failed to wait for the import: it takes longer than a day", "it goes on by itself"))
+    Err(Failure::new(
+        "failed to wait for the import: it takes longer than a day",
+        "it goes on by itself",
+    ))
 }
 
 /// Does it again while it may pass by itself.
@@ -299,11 +332,17 @@ fn bar(done: u64, total: u64) -> String {
 }
 
 /// `[######------] 20 %, 4000 rows: 3900 valid, 60 invalid, 40 duplicate, 12 s to go`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share from 0 to 1")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share from 0 to 1"
+)]
 fn far(import: &Value) -> String {
     let share = (import["share_done"].as_f64().unwrap_or(0.0).clamp(0.0, 1.0) * 1_000.0) as u64;
     let of = |name: &str| import[name].as_u64().unwrap_or(0);
-    let left = import["eta_s"].as_u64().map_or_else(String::new, |s| format!(", {s} s to go"));
+    let left = import["eta_s"]
+        .as_u64()
+        .map_or_else(String::new, |s| format!(", {s} s to go"));
     format!(
         "{}, {} rows: {} valid, {} invalid, {} duplicate{left}",
         bar(share, 1_000),
@@ -316,7 +355,11 @@ fn far(import: &Value) -> String {
 
 fn tell(import: &Value) {
     let of = |name: &str| import[name].as_u64().unwrap_or(0);
-    print::line(&format!("import {}: {}", cell(&import["import_id"]), cell(&import["state"])));
+    print::line(&format!(
+        "import {}: {}",
+        cell(&import["import_id"]),
+        cell(&import["state"])
+    ));
     let dry = import["options"]["dry_run"] == true;
     let (word, added) = if dry {
         ("would be imported", of("leads_importable"))
@@ -334,11 +377,26 @@ fn tell(import: &Value) {
     let shown = [
         ("stand twice in the file", places["file"].as_u64()),
         ("were in the campaign", places["campaign"].as_u64()),
-        ("are in another campaign; --also-in-other-campaigns adds them", places["system"].as_u64()),
-        ("are marked do-not-call and are never called", import["do_not_call_rows"].as_u64()),
-        ("are of people who were forgotten, and were left out", import["forgotten_rows"].as_u64()),
-        ("had an apostrophe of a spreadsheet", import["repaired_phones"]["apostrophe"].as_u64()),
-        ("had a `.0` of a spreadsheet", import["repaired_phones"]["decimal"].as_u64()),
+        (
+            "are in another campaign; --also-in-other-campaigns adds them",
+            places["system"].as_u64(),
+        ),
+        (
+            "are marked do-not-call and are never called",
+            import["do_not_call_rows"].as_u64(),
+        ),
+        (
+            "are of people who were forgotten, and were left out",
+            import["forgotten_rows"].as_u64(),
+        ),
+        (
+            "had an apostrophe of a spreadsheet",
+            import["repaired_phones"]["apostrophe"].as_u64(),
+        ),
+        (
+            "had a `.0` of a spreadsheet",
+            import["repaired_phones"]["decimal"].as_u64(),
+        ),
     ];
     for (what, count) in shown {
         if let Some(count) = count.filter(|count| *count > 0) {
@@ -388,14 +446,24 @@ async fn undo(api: &Api, campaign: &str, id: &str) -> Result<(), Failure> {
     print::line(&format!("{} leads removed", answer["leads_removed"]));
     loop {
         for kept in list(&answer["kept"]) {
-            print::line(&format!("row {}: lead {} stays, it was {}", kept["row"], cell(&kept["lead_id"]), cell(&kept["reason"])));
+            print::line(&format!(
+                "row {}: lead {} stays, it was {}",
+                kept["row"],
+                cell(&kept["lead_id"]),
+                cell(&kept["reason"])
+            ));
         }
-        let Some(cursor) = answer["next_cursor"].as_str().map(str::to_owned) else { break };
+        let Some(cursor) = answer["next_cursor"].as_str().map(str::to_owned) else {
+            break;
+        };
         let query = [("cursor", cursor.as_str())];
         answer = tried(|| api.get(&path, &query)).await?;
     }
     if answer["state"] != "done" {
-        let why = answer["problem"].as_str().unwrap_or("failed to undo the import: it was ended").to_owned();
+        let why = answer["problem"]
+            .as_str()
+            .unwrap_or("failed to undo the import: it was ended")
+            .to_owned();
         return Err(Failure::new(why, "run the same command again"));
     }
     Ok(())

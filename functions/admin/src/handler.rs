@@ -16,9 +16,9 @@ use tokio::sync::OnceCell;
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
     accounts_api, add_lead, brake, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
-    explain_lead, forget, import_api, import_rows, import_undo, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
-    queue_switches, report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
-    rules_show, show_lead, upload_csv,
+    explain_lead, forget, import_api, import_rows, import_undo, jobs_api, law_api, lead_consent, queue_config,
+    queue_lead, queue_records, queue_status, queue_switches, report_call, rules_again, rules_approval, rules_draft,
+    rules_publish, rules_replay, rules_return, rules_show, show_lead, upload_csv,
 };
 
 /// The function.

@@ -86,7 +86,10 @@ pub(crate) async fn begin(caller: &Caller<'_>, campaign: &Campaign, wanted: Want
         plan: None,
         undo: None,
     };
-    app.table.create_import(&import).await.map_err(|error| unavailable(&error))?;
+    app.table
+        .create_import(&import)
+        .await
+        .map_err(|error| unavailable(&error))?;
     Ok(import)
 }
 
@@ -95,7 +98,10 @@ fn takes_leads(campaign: &Campaign) -> Result<(), Problem> {
         return Err(Problem::new(
             409,
             "campaign_closed",
-            format!("failed to import: campaign `{}` has ended", without_numbers(campaign.id.as_str())),
+            format!(
+                "failed to import: campaign `{}` has ended",
+                without_numbers(campaign.id.as_str())
+            ),
             "name another campaign",
         ));
     }
@@ -118,13 +124,31 @@ fn short(name: &str, value: Option<String>, max: usize) -> Result<Option<String>
 
 pub(crate) async fn put_part(caller: &Caller<'_>, campaign: &str, id: &str, number: &str) -> Result<Answer, Problem> {
     let import = import(caller, campaign, id).await?;
-    let number: u32 = number.parse().ok().filter(|number| *number < PARTS_MAX).ok_or_else(|| {
-        bad("part", format!("parts are numbered from 0, and there are at most {PARTS_MAX}"))
-    })?;
+    let number: u32 = number
+        .parse()
+        .ok()
+        .filter(|number| *number < PARTS_MAX)
+        .ok_or_else(|| {
+            bad(
+                "part",
+                format!("parts are numbered from 0, and there are at most {PARTS_MAX}"),
+            )
+        })?;
     let bytes = caller.request.bytes()?;
     if bytes.is_empty() || bytes.len() > PART_BYTES {
-        let problem = bad("part", format!("it has {} bytes, and must have 1 to {PART_BYTES}", bytes.len()));
-        return Err(if bytes.is_empty() { problem } else { Problem { status: 413, code: "too_large", ..problem } });
+        let problem = bad(
+            "part",
+            format!("it has {} bytes, and must have 1 to {PART_BYTES}", bytes.len()),
+        );
+        return Err(if bytes.is_empty() {
+            problem
+        } else {
+            Problem {
+                status: 413,
+                code: "too_large",
+                ..problem
+            }
+        });
     }
     if let Some(hash) = caller.request.header(HASH_HEADER)
         && !hash.trim().eq_ignore_ascii_case(&hash_of(&bytes))
@@ -138,8 +162,15 @@ pub(crate) async fn put_part(caller: &Caller<'_>, campaign: &str, id: &str, numb
     }
     if import.plan.is_some() {
         // A repetition whose first answer was lost.
-        let parts = caller.app.table.import_parts(&import.id).await.map_err(|error| unavailable(&error))?;
-        let is_here = parts.iter().any(|part| part.number == number && part.hash == hash_of(&bytes));
+        let parts = caller
+            .app
+            .table
+            .import_parts(&import.id)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let is_here = parts
+            .iter()
+            .any(|part| part.number == number && part.hash == hash_of(&bytes));
         if !is_here {
             return Err(finished());
         }
@@ -188,7 +219,11 @@ pub(crate) async fn finish(caller: &Caller<'_>, campaign: &str, id: &str) -> Res
 }
 
 /// Fixes how the file is read and starts the job. Doing it again gives the same job.
-pub(crate) async fn start(caller: &Caller<'_>, campaign: &Campaign, mut import: Import) -> Result<(Import, Job), Problem> {
+pub(crate) async fn start(
+    caller: &Caller<'_>,
+    campaign: &Campaign,
+    mut import: Import,
+) -> Result<(Import, Job), Problem> {
     let app = caller.app;
     let failed = |error| unavailable(&error);
     if import.plan.is_none() {
@@ -202,7 +237,11 @@ pub(crate) async fn start(caller: &Caller<'_>, campaign: &Campaign, mut import: 
             id: import.id.clone(),
             ..Job::new(app, &caller.actor, kind)
         };
-        let what = if import.options.dry_run { "import_tried" } else { "import_started" };
+        let what = if import.options.dry_run {
+            "import_tried"
+        } else {
+            "import_started"
+        };
         let activity = Activity::now(app, &caller.actor, what, Some(format!("import {}", import.id)));
         if app.table.plan_import(&import, &job, &activity).await.map_err(failed)? {
             tracing::info!(import.id = %import.id, campaign.id = %import.campaign, actor = %caller.actor.name, "import started");
@@ -231,7 +270,12 @@ async fn plan(caller: &Caller<'_>, campaign: &Campaign, import: &Import) -> Resu
     complete(&parts)?;
     let bytes = parts.iter().map(|part| part.bytes as u64).sum();
     let first = keys::import_piece(&import.id, 0, &parts[0].hash, 0);
-    let head = table.job_item(&first).await.map_err(failed)?.map(|packed| unpack(&packed)).unwrap_or_default();
+    let head = table
+        .job_item(&first)
+        .await
+        .map_err(failed)?
+        .map(|packed| unpack(&packed))
+        .unwrap_or_default();
     let dialect = Dialect::of(&head);
     let mut reader = Reader::new(dialect);
     reader.push(head.get(dialect.skipped as usize..).unwrap_or_default());
@@ -300,11 +344,17 @@ fn complete(parts: &[ImportPart]) -> Result<(), Problem> {
             format!("send it: PUT …/parts/{missing}"),
         ));
     }
-    if let Some(short) = parts.iter().find(|part| part.number < last.number && part.bytes != PART_BYTES) {
+    if let Some(short) = parts
+        .iter()
+        .find(|part| part.number < last.number && part.bytes != PART_BYTES)
+    {
         return Err(Problem::new(
             422,
             "part_too_short",
-            format!("failed to finish the import: part {} has {} bytes", short.number, short.bytes),
+            format!(
+                "failed to finish the import: part {} has {} bytes",
+                short.number, short.bytes
+            ),
             format!("every part but the last has {PART_BYTES} bytes; make a new import and cut the file so"),
         ));
     }
@@ -335,7 +385,10 @@ pub(crate) async fn list(caller: &Caller<'_>, campaign: &str) -> Result<Answer, 
     let table = &caller.app.table;
     let failed = |error| unavailable(&error);
     let size = i32::try_from(limit).unwrap_or(i32::MAX);
-    let imports = table.imports(&campaign.id, before.as_deref(), size).await.map_err(failed)?;
+    let imports = table
+        .imports(&campaign.id, before.as_deref(), size)
+        .await
+        .map_err(failed)?;
     let mut all = Vec::with_capacity(imports.len());
     for import in &imports {
         let job = match import.plan {
@@ -357,9 +410,16 @@ pub(crate) async fn import(caller: &Caller<'_>, campaign: &str, id: &str) -> Res
     if !cursor::is_key(id) {
         return Err(unknown(id));
     }
-    let found = caller.app.table.import(&campaign.id, id).await.map_err(|error| unavailable(&error))?;
+    let found = caller
+        .app
+        .table
+        .import(&campaign.id, id)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let now = caller.app.clock.now();
-    found.filter(|import| import.expires_at() > now).ok_or_else(|| unknown(id))
+    found
+        .filter(|import| import.expires_at() > now)
+        .ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: &str) -> Problem {

@@ -55,7 +55,11 @@ pub(crate) async fn list(
     let next = bad_rows(caller, import, plan, from, |row, faults| {
         let phone: String = checker.raw_phone(row).chars().take(SHOWN_PHONE_MAX).collect();
         let row = row.place.row.to_string();
-        errors.extend(faults.iter().map(|fault| json!({"row": row, "phone": phone, "field": fault.field, "error": fault.why})));
+        errors.extend(
+            faults
+                .iter()
+                .map(|fault| json!({"row": row, "phone": phone, "field": fault.field, "error": fault.why})),
+        );
         errors.len() < limit
     })
     .await?;
@@ -99,7 +103,11 @@ async fn bad_rows(
         .rows(|row| {
             let is_blank = row.is_blank() && row.fault.is_none();
             let wants = is_blank || checker.check(row, &mut faults).is_some() || take(row, &faults);
-            if wants && row.place.byte - begin < LOOKED_AT_MAX { GoOn::Yes } else { GoOn::No }
+            if wants && row.place.byte - begin < LOOKED_AT_MAX {
+                GoOn::Yes
+            } else {
+                GoOn::No
+            }
         })
         .await
         .map_err(|error| unavailable(&error))?;
@@ -128,8 +136,13 @@ fn readable<'a>(caller: &Caller<'_>, import: &'a Import) -> Result<&'a ImportPla
 /// A file to be saved.
 pub(crate) fn csv(text: String, name: &str) -> Answer {
     let mut answer = Answer::json(200, &Value::Null);
-    answer.headers.insert("content-type".to_owned(), "text/csv; charset=utf-8".to_owned());
-    answer.headers.insert("content-disposition".to_owned(), format!("attachment; filename=\"{name}\""));
+    answer
+        .headers
+        .insert("content-type".to_owned(), "text/csv; charset=utf-8".to_owned());
+    answer.headers.insert(
+        "content-disposition".to_owned(),
+        format!("attachment; filename=\"{name}\""),
+    );
     answer.body = text;
     answer
 }

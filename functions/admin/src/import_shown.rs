@@ -74,7 +74,9 @@ fn columns(plan: &ImportPlan) -> Value {
         Column::Ignored => Value::Null,
     };
     let columns = plan.headings.iter().zip(&plan.columns.columns);
-    columns.map(|(heading, column)| json!({"heading": heading, "is": meaning(column)})).collect()
+    columns
+        .map(|(heading, column)| json!({"heading": heading, "is": meaning(column)}))
+        .collect()
 }
 
 /// The sums of an import, under the names of the campaign tool before this one.

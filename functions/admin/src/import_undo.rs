@@ -18,16 +18,29 @@ pub(crate) async fn start(caller: &Caller<'_>, campaign: &str, id: &str) -> Resu
     let app = caller.app;
     let failed = |error| unavailable(&error);
     let import = import(caller, campaign, id).await?;
-    let done = app.table.job(&import.id).await.map_err(failed)?.filter(|_| import.plan.is_some());
+    let done = app
+        .table
+        .job(&import.id)
+        .await
+        .map_err(failed)?
+        .filter(|_| import.plan.is_some());
     let Some(done) = done else {
-        return Err(refused("import_not_finished", "it has not begun", "leave it: what is not finished writes nothing"));
+        return Err(refused(
+            "import_not_finished",
+            "it has not begun",
+            "leave it: what is not finished writes nothing",
+        ));
     };
     if done.state.is_open() {
         let hint = "wait for its end, or end it: POST /api/jobs/{job_id}/cancel";
         return Err(refused("import_is_running", "it is running", hint));
     }
     if import.options.dry_run {
-        return Err(refused("nothing_to_undo", "it was a dry run and wrote nothing", "leave it"));
+        return Err(refused(
+            "nothing_to_undo",
+            "it was a dry run and wrote nothing",
+            "leave it",
+        ));
     }
     let before = match &import.undo {
         Some(undo) => app.table.job(undo).await.map_err(failed)?,
@@ -45,7 +58,12 @@ pub(crate) async fn start(caller: &Caller<'_>, campaign: &str, id: &str) -> Resu
         import: import.id.clone(),
     };
     let job = Job::new(app, &caller.actor, kind);
-    let activity = Activity::now(app, &caller.actor, "import_undone", Some(format!("import {}", import.id)));
+    let activity = Activity::now(
+        app,
+        &caller.actor,
+        "import_undone",
+        Some(format!("import {}", import.id)),
+    );
     if !app.table.undo_import(&import, &job, &activity).await.map_err(failed)? {
         return Err(contended("import"));
     }

@@ -87,11 +87,20 @@ mod tests {
         let body = "------x1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"le;ads.csv\"\r\nContent-Type: text/csv\r\n\r\na,b\r\n1,2\r\n\r\n------x1\r\ncontent-disposition: form-data; name=dry_run\r\n\r\ntrue\r\n------x1--\r\n";
         let read = pieces(body.as_bytes(), &boundary).unwrap();
         assert_eq!(read.len(), 2);
-        assert_eq!((read[0].name.as_str(), read[0].file_name.as_deref(), read[0].content), ("file", Some("le;ads.csv"), &b"a,b\r\n1,2\r\n"[..]));
+        assert_eq!(
+            (read[0].name.as_str(), read[0].file_name.as_deref(), read[0].content),
+            ("file", Some("le;ads.csv"), &b"a,b\r\n1,2\r\n"[..])
+        );
         assert_eq!((read[1].name.as_str(), read[1].content), ("dry_run", &b"true"[..]));
         for cut in 0..body.len() - 4 {
             assert!(pieces(&body.as_bytes()[..cut], &boundary).is_none(), "{cut}");
         }
-        assert_eq!((super::boundary("text/csv"), super::boundary("multipart/mixed; boundary=x")), (None, None));
+        assert_eq!(
+            (
+                super::boundary("text/csv"),
+                super::boundary("multipart/mixed; boundary=x")
+            ),
+            (None, None)
+        );
     }
 }

@@ -73,7 +73,12 @@ fn form<'b>(body: &'b [u8], boundary: &str, wanted: &mut Wanted) -> Result<&'b [
         )
     })?;
     let mut file = None;
-    for Piece { name, file_name, content } in pieces {
+    for Piece {
+        name,
+        file_name,
+        content,
+    } in pieces
+    {
         if name == "file" {
             file = Some(content);
             wanted.file_name = file_name.or_else(|| wanted.file_name.take());
@@ -97,7 +102,8 @@ fn set(wanted: &mut Wanted, name: &str, value: &str) -> Result<(), Problem> {
         "also_in_other_campaigns" => wanted.also_in_other_campaigns = yes(value)?,
         "registry_checked_at" => {
             let at = serde_json::from_value(json!(value));
-            wanted.registry_checked_at = Some(at.map_err(|_| bad(name, "it is no time; write it as in 2026-11-23T12:00:00Z"))?);
+            wanted.registry_checked_at =
+                Some(at.map_err(|_| bad(name, "it is no time; write it as in 2026-11-23T12:00:00Z"))?);
         }
         "file_name" => wanted.file_name = Some(value.to_owned()),
         "map" => wanted.map.extend(map(value)?),
@@ -116,7 +122,9 @@ fn map(value: &str) -> Result<BTreeMap<String, String>, Problem> {
     }
     let pairs = value.split([',', '\n']).map(str::trim).filter(|pair| !pair.is_empty());
     let pair = |pair: &str| {
-        let (heading, field) = pair.split_once('=').ok_or_else(|| bad("map", "write it as in Handy=phone"))?;
+        let (heading, field) = pair
+            .split_once('=')
+            .ok_or_else(|| bad("map", "write it as in Handy=phone"))?;
         Ok((heading.trim().to_owned(), field.trim().to_owned()))
     };
     pairs.map(pair).collect()
@@ -135,8 +143,16 @@ async fn ended(caller: &Caller<'_>, mut job: Job) -> Result<Job, Problem> {
 
 async fn answer(caller: &Caller<'_>, import: &Import, job: &Job) -> Result<Answer, Problem> {
     if job.state == JobState::Failed {
-        let why = job.problem.clone().unwrap_or_else(|| "failed to import the file".to_owned());
-        return Err(Problem::new(409, "import_failed", why, "look at it with GET /api/jobs/{id}; what was written can be undone"));
+        let why = job
+            .problem
+            .clone()
+            .unwrap_or_else(|| "failed to import the file".to_owned());
+        return Err(Problem::new(
+            409,
+            "import_failed",
+            why,
+            "look at it with GET /api/jobs/{id}; what was written can be undone",
+        ));
     }
     let is_done = !job.state.is_open();
     let mut answer = shown(caller, import, Some(job), None);

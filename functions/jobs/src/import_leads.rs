@@ -122,7 +122,11 @@ impl<'a> Importer<'a> {
             }
         }
         let phones: Vec<Phone> = page.good.iter().map(|good| good.phone.clone()).collect();
-        let known = self.app.table.known_phones(&distinct(phones), self.app.clock.now()).await?;
+        let known = self
+            .app
+            .table
+            .known_phones(&distinct(phones), self.app.clock.now())
+            .await?;
         let mut became = if self.dry_run {
             self.counted(at, next.as_ref(), &page.good, &known).await?
         } else {
@@ -152,7 +156,10 @@ impl<'a> Importer<'a> {
             };
             add("valid", 1);
             add(word, 1);
-            if known.get(&good.phone).is_some_and(|known| known.ledger.is_do_not_call()) {
+            if known
+                .get(&good.phone)
+                .is_some_and(|known| known.ledger.is_do_not_call())
+            {
                 add("do_not_call", 1);
             }
         }
@@ -190,7 +197,8 @@ impl<'a> Importer<'a> {
                     page.rows += 1;
                     self.take(row, at.share, &mut page, &mut faults);
                 }
-                let is_enough = page.rows >= self.rows_per_step as u64 || row.place.byte - at.place.byte >= STEP_BYTES_MAX;
+                let is_enough =
+                    page.rows >= self.rows_per_step as u64 || row.place.byte - at.place.byte >= STEP_BYTES_MAX;
                 if is_enough { GoOn::No } else { GoOn::Yes }
             })
             .await?;
@@ -229,7 +237,9 @@ impl<'a> Importer<'a> {
     /// What each row becomes, as the table stands.
     async fn compared(&self, good: &[Good], known: &HashMap<Phone, KnownPhone>) -> Result<Vec<Became>, StepError> {
         let campaign = &self.import.campaign;
-        let ours = known.iter().filter(|(_, known)| known.leads.iter().any(|lead| lead.campaign == *campaign));
+        let ours = known
+            .iter()
+            .filter(|(_, known)| known.leads.iter().any(|lead| lead.campaign == *campaign));
         let ours: Vec<(Phone, CampaignId)> = ours.map(|(phone, _)| (phone.clone(), campaign.clone())).collect();
         let by = self.app.table.imported_by(&ours).await?;
         let mut first: HashMap<&Phone, usize> = HashMap::with_capacity(good.len());
@@ -244,10 +254,12 @@ impl<'a> Importer<'a> {
                 import: self.import.id.clone(),
                 row: good.row,
             };
-            became.push(self.by_table(known.get(&good.phone), |_| match whose(by.get(&good.phone), Some(&row)) {
-                Added::Ours => Became::Imported,
-                Added::ByOtherRow => Became::Duplicate(DuplicateIn::File),
-                Added::ByOthers | Added::JobIsOver => Became::Duplicate(DuplicateIn::Campaign),
+            became.push(self.by_table(known.get(&good.phone), |_| {
+                match whose(by.get(&good.phone), Some(&row)) {
+                    Added::Ours => Became::Imported,
+                    Added::ByOtherRow => Became::Duplicate(DuplicateIn::File),
+                    Added::ByOthers | Added::JobIsOver => Became::Duplicate(DuplicateIn::Campaign),
+                }
             }));
         }
         Ok(became)
@@ -330,19 +342,31 @@ impl<'a> Importer<'a> {
     ) -> Result<bool, StepError> {
         let app = self.app;
         let campaign = &self.import.campaign;
-        let gone = || StepError::Permanent(format!("failed to import: there is no campaign `{}`", without_numbers(campaign.as_str())));
+        let gone = || {
+            StepError::Permanent(format!(
+                "failed to import: there is no campaign `{}`",
+                without_numbers(campaign.as_str())
+            ))
+        };
         let reading = app.table.campaign_switches(campaign).await?.ok_or_else(gone)?;
-        let campaign = app.campaign(campaign, reading.campaign_version).await?.ok_or_else(gone)?;
+        let campaign = app
+            .campaign(campaign, reading.campaign_version)
+            .await?
+            .ok_or_else(gone)?;
         if matches!(campaign.status, CampaignStatus::Completed | CampaignStatus::Cancelled) {
             let why = "failed to import: the campaign has ended; what is written stays, and can be undone";
             return Err(StepError::Permanent(why.to_owned()));
         }
         let now = app.clock.now();
         let law = app.law(reading.law_version).await?;
-        let rules = app.rules.in_use(&app.table, &campaign.rule_set, now).await.map_err(|error| match error {
-            redial_aws::rulebook::RuleBookError::Table(error) => StepError::from(error),
-            error => StepError::Permanent(error.to_string()),
-        })?;
+        let rules = app
+            .rules
+            .in_use(&app.table, &campaign.rule_set, now)
+            .await
+            .map_err(|error| match error {
+                redial_aws::rulebook::RuleBookError::Table(error) => StepError::from(error),
+                error => StepError::Permanent(error.to_string()),
+            })?;
         let around = Newcomers {
             job,
             campaign: &campaign,
@@ -384,7 +408,8 @@ impl<'a> Importer<'a> {
 pub(crate) async fn planned(app: &App, campaign: &CampaignId, id: &str) -> Result<(Import, ImportPlan), StepError> {
     let import = app.table.import(campaign, id).await?;
     let planned = import.and_then(|import| Some((import.plan.clone()?, import)));
-    let (plan, import) = planned.ok_or_else(|| StepError::Permanent("failed to find the import: it is too old".to_owned()))?;
+    let (plan, import) =
+        planned.ok_or_else(|| StepError::Permanent("failed to find the import: it is too old".to_owned()))?;
     if import.file_until() <= app.clock.now() {
         let why = "failed to read the file: it is kept for seven days only; import it again";
         return Err(StepError::Permanent(why.to_owned()));
@@ -426,7 +451,9 @@ pub(crate) fn unmoved<C: Serialize>(job: &Job, at: &C) -> Result<JobStep, StepEr
 
 pub(crate) fn read_cursor<C: for<'de> Deserialize<'de>>(cursor: Option<&str>) -> Result<Option<C>, StepError> {
     let unread = |error| StepError::Permanent(format!("failed to read the cursor: {error}"));
-    cursor.map(|text| serde_json::from_str(text).map_err(unread)).transpose()
+    cursor
+        .map(|text| serde_json::from_str(text).map_err(unread))
+        .transpose()
 }
 
 pub(crate) fn write_cursor<C: Serialize>(cursor: &C) -> Result<String, StepError> {

@@ -77,7 +77,9 @@ impl<'a> Undoer<'a> {
             if !standing.get(&was.phone).is_some_and(is_its) {
                 continue;
             }
-            let Some(is) = standing.remove(&was.phone) else { continue };
+            let Some(is) = standing.remove(&was.phone) else {
+                continue;
+            };
             match stays_because(&is, &was) {
                 None => untouched.push(is),
                 Some(why) => stay.push((row, is.lead.id.clone(), why)),
@@ -101,7 +103,11 @@ impl<'a> Undoer<'a> {
         Ok(JobStep {
             done: if ended { self.plan.bytes } else { file.place().byte },
             total: Some(self.plan.bytes),
-            cursor: if ended { None } else { Some(write_cursor(&file.place())?) },
+            cursor: if ended {
+                None
+            } else {
+                Some(write_cursor(&file.place())?)
+            },
             counts,
         })
     }
@@ -123,8 +129,13 @@ impl<'a> Undoer<'a> {
 
 /// Why a lead is not as its row wrote it; none, if it is.
 fn stays_because(is: &Standing, was: &Intake) -> Option<&'static str> {
-    let Standing { lead, profile, ledger, .. } = is;
-    let is_called = ledger.inflight.as_ref().is_some_and(|inflight| inflight.campaign == lead.campaign);
+    let Standing {
+        lead, profile, ledger, ..
+    } = is;
+    let is_called = ledger
+        .inflight
+        .as_ref()
+        .is_some_and(|inflight| inflight.campaign == lead.campaign);
     if is_called || lead.attempts > 0 || lead.last_attempt.is_some() || lead.last_call_at.is_some() {
         return Some("called");
     }

@@ -32,12 +32,17 @@ async fn by_hand(app: &App, file: &str, dry_run: bool) -> Job {
         undo: None,
     };
     app.table.create_import(&import).await.unwrap();
-    assert_eq!(app.table.put_import_part(&import, 0, file.as_bytes()).await.unwrap(), PartPut::Here);
+    assert_eq!(
+        app.table.put_import_part(&import, 0, file.as_bytes()).await.unwrap(),
+        PartPut::Here
+    );
     let parts = app.table.import_parts(&import.id).await.unwrap();
     let dialect = Dialect::of(file.as_bytes());
     let mut reader = Reader::new(dialect);
     reader.push(file.as_bytes());
-    let Next::Row(row) = reader.next() else { panic!("no headings") };
+    let Next::Row(row) = reader.next() else {
+        panic!("no headings")
+    };
     let columns = Columns::read(&row, &[].into(), &[]).unwrap();
     let headings = row.cells().map(str::to_owned).collect();
     import.plan = Some(ImportPlan {
@@ -56,7 +61,10 @@ async fn by_hand(app: &App, file: &str, dry_run: bool) -> Job {
     };
     let told = Activity::now(app, &Actor::system(), "import_started", None);
     assert!(app.table.plan_import(&import, &job, &told).await.unwrap());
-    assert!(!app.table.plan_import(&import, &job, &told).await.unwrap(), "planned once");
+    assert!(
+        !app.table.plan_import(&import, &job, &told).await.unwrap(),
+        "planned once"
+    );
     job
 }
 
@@ -98,7 +106,12 @@ async fn world() -> TestApp {
     let app = TestApp::at(MONDAY_NOON).await;
     campaign(&app, "one", json!({})).await;
     campaign(&app, "two", json!({"open_intake": true})).await;
-    assert_eq!(app.post("/api/leads", json!({"phone": "+13055550199", "campaign_id": "two"})).await.status, 201);
+    assert_eq!(
+        app.post("/api/leads", json!({"phone": "+13055550199", "campaign_id": "two"}))
+            .await
+            .status,
+        201
+    );
     app
 }
 
@@ -114,8 +127,15 @@ async fn an_import_that_is_killed_at_any_request_ends_with_the_same_leads_and_co
         let expected = table.job(&whole.id).await.unwrap().unwrap();
         assert_eq!(expected.state, JobState::Done, "{expected:?}");
         let of = |name: &str| expected.counts.get(name).copied().unwrap_or_default();
-        assert_eq!(["rows", "valid", "invalid", "duplicate"].map(of), [9, 5, 1, 3], "{expected:?}");
-        assert_eq!(["duplicate_file", "duplicate_system", "imported"].map(of), [2, 1, if dry_run { 0 } else { 5 }]);
+        assert_eq!(
+            ["rows", "valid", "invalid", "duplicate"].map(of),
+            [9, 5, 1, 3],
+            "{expected:?}"
+        );
+        assert_eq!(
+            ["duplicate_file", "duplicate_system", "imported"].map(of),
+            [2, 1, if dry_run { 0 } else { 5 }]
+        );
         assert!(expected.version > 3, "several steps: {expected:?}");
         for answer_is_lost in [false, true] {
             for requests in 0.. {
@@ -154,8 +174,14 @@ async fn an_undo_that_is_killed_at_any_request_removes_each_lead_once() {
             invoke(app.instance(), &import).await;
             let leads = leads(&app, "one").await;
             assert_eq!(leads.len(), 5 + people - 1);
-            let one = leads.iter().find(|lead| lead["first_name"] == "D" && lead["status"] != "paused").unwrap();
-            let pause = format!("/api/admin/redial-queue/lead/{}/pause", one["lead_id"].as_str().unwrap());
+            let one = leads
+                .iter()
+                .find(|lead| lead["first_name"] == "D" && lead["status"] != "paused")
+                .unwrap();
+            let pause = format!(
+                "/api/admin/redial-queue/lead/{}/pause",
+                one["lead_id"].as_str().unwrap()
+            );
             assert_eq!(app.post(&pause, json!({})).await.status, 200);
             let undo = undo_by_hand(&app.instance(), &import.id).await;
             let dies = Dies::after(requests, answer_is_lost);
@@ -181,7 +207,11 @@ async fn two_invocations_of_one_import_write_and_count_each_lead_once() {
     let job = by_hand(&app.instance(), &file(0), false).await;
     tokio::join!(invoke(app.instance(), &job), invoke(app.instance(), &job));
     let ended = app.instance().table.job(&job.id).await.unwrap().unwrap();
-    assert_eq!((ended.state, ended.counts["imported"]), (JobState::Done, 5), "{ended:?}");
+    assert_eq!(
+        (ended.state, ended.counts["imported"]),
+        (JobState::Done, 5),
+        "{ended:?}"
+    );
     assert_eq!(leads(&app, "one").await.len(), 5);
 }
 
@@ -209,11 +239,31 @@ async fn who_is_forgotten_while_an_import_waits_does_not_come_back() {
     let job = by_hand(&app.instance(), &file, false).await;
     let phone = Phone::parse(file.lines().nth(1).unwrap().split(',').nth(1).unwrap(), Region::US).unwrap();
     let said = Statement::entered(ProofSource::Api, "Ada", app.now());
-    redial_aws::do_not_call::mark(&app.instance(), &phone, &said).await.unwrap();
-    let forgotten = app.post("/api/forget", json!({"phone": phone.as_str(), "reason": "their request"})).await;
-    assert_eq!((forgotten.status, &forgotten["done"]), (200, &json!(true)), "{forgotten:?}");
+    redial_aws::do_not_call::mark(&app.instance(), &phone, &said)
+        .await
+        .unwrap();
+    let forgotten = app
+        .post(
+            "/api/forget",
+            json!({"phone": phone.as_str(), "reason": "their request"}),
+        )
+        .await;
+    assert_eq!(
+        (forgotten.status, &forgotten["done"]),
+        (200, &json!(true)),
+        "{forgotten:?}"
+    );
     invoke(app.instance(), &job).await;
     let ended = app.instance().table.job(&job.id).await.unwrap().unwrap();
-    assert_eq!((ended.counts["imported"], ended.counts["forgotten"]), (4, 3), "{ended:?}");
-    assert!(leads(&app, "one").await.iter().all(|lead| lead["phone_number"] != phone.as_str()));
+    assert_eq!(
+        (ended.counts["imported"], ended.counts["forgotten"]),
+        (4, 3),
+        "{ended:?}"
+    );
+    assert!(
+        leads(&app, "one")
+            .await
+            .iter()
+            .all(|lead| lead["phone_number"] != phone.as_str())
+    );
 }

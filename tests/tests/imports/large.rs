@@ -31,24 +31,46 @@ async fn a_large_file_comes_in_parts_in_any_order_as_often_as_it_takes() {
     let file = long_rows();
     let parts: Vec<&[u8]> = file.as_bytes().chunks(PART_BYTES).collect();
     assert_eq!(parts.len(), 2);
-    let made = app.post("/campaigns/large/imports", json!({"file_name": "large.csv", "fingerprint": "f"})).await;
-    assert_eq!((made.status, &made["part_bytes"], &made["state"]), (201, &json!(PART_BYTES), &json!("uploading")), "{made:?}");
+    let made = app
+        .post(
+            "/campaigns/large/imports",
+            json!({"file_name": "large.csv", "fingerprint": "f"}),
+        )
+        .await;
+    assert_eq!(
+        (made.status, &made["part_bytes"], &made["state"]),
+        (201, &json!(PART_BYTES), &json!("uploading")),
+        "{made:?}"
+    );
     let path = format!("/campaigns/large/imports/{}", made["import_id"].as_str().unwrap());
     let part = |n: usize| format!("{path}/parts/{n}");
     let kind = "application/octet-stream";
     let refused = app.post(&format!("{path}/finish"), json!({})).await;
-    assert_eq!((refused.status, &refused["code"]), (409, &json!("no_parts")), "{refused:?}");
+    assert_eq!(
+        (refused.status, &refused["code"]),
+        (409, &json!("no_parts")),
+        "{refused:?}"
+    );
     for _ in 0..2 {
         let put = raw(&app, "PUT", &part(1), kind, parts[1]).await;
         assert_eq!(put.status, 200, "{put:?}");
     }
     let refused = app.post(&format!("{path}/finish"), json!({})).await;
-    assert_eq!((refused.status, &refused["code"]), (409, &json!("part_missing")), "{refused:?}");
+    assert_eq!(
+        (refused.status, &refused["code"]),
+        (409, &json!("part_missing")),
+        "{refused:?}"
+    );
     assert_eq!(app.get(&path).await["parts_received"], json!([1]));
     let other = raw(&app, "PUT", &part(1), kind, "other bytes").await;
     assert_eq!((other.status, &other["code"]), (409, &json!("other_part")));
     for (number, status) in [("256", 422), ("x", 422)] {
-        assert_eq!(raw(&app, "PUT", &format!("{path}/parts/{number}"), kind, "x").await.status, status);
+        assert_eq!(
+            raw(&app, "PUT", &format!("{path}/parts/{number}"), kind, "x")
+                .await
+                .status,
+            status
+        );
     }
     let request = app.request("PUT", &part(0)).header("x-api-key", &app.running.api_key);
     let wrong = redial_tests::answer(request.header("x-part-sha256", "00").body(parts[0].to_vec())).await;
@@ -56,12 +78,20 @@ async fn a_large_file_comes_in_parts_in_any_order_as_often_as_it_takes() {
     assert_eq!(raw(&app, "PUT", &part(0), kind, parts[0]).await.status, 200);
     for _ in 0..2 {
         let finished = app.post(&format!("{path}/finish"), json!({})).await;
-        assert_eq!((finished.status, &finished["job_id"]), (202, &made["import_id"]), "{finished:?}");
+        assert_eq!(
+            (finished.status, &finished["job_id"]),
+            (202, &made["import_id"]),
+            "{finished:?}"
+        );
     }
     app.settle().await;
     let done = app.get(&path).await;
     let expected = file.lines().count() as u64 - 1;
-    assert_eq!((&done["state"], rows(&done)), (&json!("done"), [expected, expected, 0, 0, expected]), "{done:?}");
+    assert_eq!(
+        (&done["state"], rows(&done)),
+        (&json!("done"), [expected, expected, 0, 0, expected]),
+        "{done:?}"
+    );
     // Answers that were lost are given again, and nothing is changed any more.
     assert_eq!(raw(&app, "PUT", &part(1), kind, parts[1]).await.status, 200);
     assert_eq!(raw(&app, "PUT", &part(1), kind, "x").await.status, 409);

@@ -22,7 +22,10 @@ async fn undone(app: &TestApp, import: &str) -> Value {
     assert_eq!(begun.status, 202, "{begun:?}");
     app.settle().await;
     let again = app.post(&path, json!({})).await;
-    assert_eq!(again["undo"]["job_id"], begun["undo"]["job_id"], "asked twice it is one undo");
+    assert_eq!(
+        again["undo"]["job_id"], begun["undo"]["job_id"],
+        "asked twice it is one undo"
+    );
     let answer = app.get(&path).await;
     assert_eq!((answer.status, &answer["state"]), (200, &json!("done")), "{answer:?}");
     answer.body
@@ -31,12 +34,19 @@ async fn undone(app: &TestApp, import: &str) -> Value {
 #[tokio::test]
 async fn an_undo_removes_who_was_never_called_and_not_changed_and_names_the_others() {
     let app = TestApp::at(MONDAY_NOON).await;
-    campaign(&app, "one", json!({"max_concurrent_calls": 1, "shards": 1, "open_intake": true})).await;
+    campaign(
+        &app,
+        "one",
+        json!({"max_concurrent_calls": 1, "shards": 1, "open_intake": true}),
+    )
+    .await;
     let before = upload(&app, "one", "", "name,phone\nZ,2125550100\n").await;
     assert_eq!(rows(&before)[4], 1);
     let mut file = "name,phone,state,zip,consent_kind,consent_at,consent_source\n".to_owned();
     for n in 1..=6 {
-        file.push_str(&format!("P{n} Q,212555010{n},NY,10001,written,2026-11-01T00:00:00.5Z,form\n"));
+        file.push_str(&format!(
+            "P{n} Q,212555010{n},NY,10001,written,2026-11-01T00:00:00.5Z,form\n"
+        ));
     }
     file.push_str("Z,2125550100,,,,,\nbad,1,,,,,\n");
     let uploaded = upload(&app, "one", "", &file).await;
@@ -44,12 +54,27 @@ async fn an_undo_removes_who_was_never_called_and_not_changed_and_names_the_othe
     let added = leads(&app, "one").await;
     let id = |n: usize| added[n]["lead_id"].as_str().unwrap().to_owned();
     // One is paused, one gets an address, one is called.
-    assert_eq!(app.post(&format!("/api/admin/redial-queue/lead/{}/pause", id(1)), json!({})).await.status, 200);
-    let completed = app.post("/api/leads", json!({"phone": "+12125550102", "campaign_id": "one", "email": "b@example.com"})).await;
+    assert_eq!(
+        app.post(&format!("/api/admin/redial-queue/lead/{}/pause", id(1)), json!({}))
+            .await
+            .status,
+        200
+    );
+    let completed = app
+        .post(
+            "/api/leads",
+            json!({"phone": "+12125550102", "campaign_id": "one", "email": "b@example.com"}),
+        )
+        .await;
     assert_eq!(completed.status, 200, "{completed:?}");
     for n in [0, 2, 4, 5, 6] {
         // One alone may be called in this minute.
-        assert_eq!(app.post(&format!("/api/admin/redial-queue/lead/{}/pause", id(n)), json!({})).await.status, 200);
+        assert_eq!(
+            app.post(&format!("/api/admin/redial-queue/lead/{}/pause", id(n)), json!({}))
+                .await
+                .status,
+            200
+        );
     }
     assert_eq!(app.post("/campaigns/one/start", json!({})).await.status, 200);
     app.advance(chrono::TimeDelta::minutes(1)).await;
@@ -58,7 +83,9 @@ async fn an_undo_removes_who_was_never_called_and_not_changed_and_names_the_othe
     app.ends(&calls[0], json!({})).await;
     assert_eq!(app.post("/campaigns/one/pause", json!({})).await.status, 200);
     for n in [2, 4, 5, 6] {
-        let resumed = app.post(&format!("/api/admin/redial-queue/lead/{}/resume", id(n)), json!({})).await;
+        let resumed = app
+            .post(&format!("/api/admin/redial-queue/lead/{}/resume", id(n)), json!({}))
+            .await;
         assert_eq!(resumed.status, 200, "{resumed:?}");
     }
     let import = uploaded["import_id"].as_str().unwrap();
@@ -98,7 +125,11 @@ async fn what_wrote_nothing_or_is_too_old_is_not_undone() {
     let refused = app.post(&path(&made["import_id"], "/undo"), json!({})).await;
     assert_eq!((refused.status, &refused["code"]), (409, &json!("import_not_finished")));
     let real = upload(&app, "one", "", "name,phone\nA,2125550142\nbad,1\n").await;
-    assert_eq!(app.get(&path(&real["import_id"], "/undo")).await.status, 404, "nobody has undone it");
+    assert_eq!(
+        app.get(&path(&real["import_id"], "/undo")).await.status,
+        404,
+        "nobody has undone it"
+    );
     let later = app.now() + chrono::TimeDelta::days(7);
     let later = || {
         let mut instance = app.instance();

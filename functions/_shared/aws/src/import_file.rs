@@ -80,7 +80,10 @@ impl<'a> ImportFile<'a> {
         let number = |bytes: u64, of: usize| u32::try_from(bytes / of as u64).map_err(|_| gone());
         let part = number(at, PART_BYTES)?;
         let piece = number(at % PART_BYTES as u64, PIECE_BYTES)?;
-        let hash = usize::try_from(part).ok().and_then(|part| self.plan.parts.get(part)).ok_or_else(gone)?;
+        let hash = usize::try_from(part)
+            .ok()
+            .and_then(|part| self.plan.parts.get(part))
+            .ok_or_else(gone)?;
         let key = keys::import_piece(&self.import.id, part, hash, piece);
         let packed = self.table.job_item(&key).await?.ok_or_else(gone)?;
         let bytes = unpack(&packed);

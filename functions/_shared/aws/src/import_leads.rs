@@ -12,8 +12,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use redial_domain::import::ImportedBy;
-use redial_domain::{Campaign, CampaignId, Lead, Ledger, Phone, Profile, Switches};
 use redial_domain::law::Law;
+use redial_domain::{Campaign, CampaignId, Lead, Ledger, Phone, Profile, Switches};
 use redial_rules::RuleSet;
 
 use crate::App;
@@ -163,9 +163,16 @@ impl Newcomers<'_> {
         let put = lead_change(lead, expiry(lead, self.retention_days))?
             .value(":now", lead.created_at.timestamp())
             // An expired lead that DynamoDB has not deleted yet does not exist.
-            .when(&format!("attribute_not_exists(#pk) OR #{} <= :now", crate::layout::EXPIRES_AT));
+            .when(&format!(
+                "attribute_not_exists(#pk) OR #{} <= :now",
+                crate::layout::EXPIRES_AT
+            ));
         let mut changes = vec![put, profile_change(&lead.phone, &lead.campaign, &new.profile)];
-        changes.extend(new.activity.iter().map(|activity| activity_change(&lead.phone, activity)));
+        changes.extend(
+            new.activity
+                .iter()
+                .map(|activity| activity_change(&lead.phone, activity)),
+        );
         Ok(changes)
     }
 }
@@ -197,7 +204,12 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the table cannot be reached; whoever does it again finds what is left.
-pub async fn delete_together(app: &App, job: &Job, import: &str, leads: &[Standing]) -> Result<Option<Vec<bool>>, TableError> {
+pub async fn delete_together(
+    app: &App,
+    job: &Job,
+    import: &str,
+    leads: &[Standing],
+) -> Result<Option<Vec<bool>>, TableError> {
     let mut changes = vec![job.counts_removed(leads.len())];
     changes.extend(leads.iter().flat_map(|standing| deletion(import, standing)));
     match app.table.transact(changes).await {
@@ -209,7 +221,9 @@ pub async fn delete_together(app: &App, job: &Job, import: &str, leads: &[Standi
     }
     let mut gone = Vec::with_capacity(leads.len());
     for standing in leads {
-        let changes = std::iter::once(job.counts_removed(1)).chain(deletion(import, standing)).collect();
+        let changes = std::iter::once(job.counts_removed(1))
+            .chain(deletion(import, standing))
+            .collect();
         match app.table.transact(changes).await {
             Ok(()) => gone.push(true),
             Err(error) if error.condition_at(0) => return Ok(None),
@@ -221,15 +235,15 @@ pub async fn delete_together(app: &App, job: &Job, import: &str, leads: &[Standi
 }
 
 fn deletion(import: &str, standing: &Standing) -> [Change; 4] {
-    let Standing {
-        lead, ledger, row, ..
-    } = standing;
+    let Standing { lead, ledger, row, .. } = standing;
     let (phone, campaign) = (&lead.phone, &lead.campaign);
     let fence = Change::update(keys::ledger(phone), "ADD #seq :one SET #sv = :sv")
         .value(":one", 1)
         .value(":sv", redial_domain::SCHEMA_VERSION);
     [
-        Change::delete(keys::lead(phone, campaign)).value(":ver", lead.version).when("#ver = :ver"),
+        Change::delete(keys::lead(phone, campaign))
+            .value(":ver", lead.version)
+            .when("#ver = :ver"),
         // A dialer that has read the lead must not call. So the fence stands also for a phone that had no ledger.
         if_unchanged(fence, ledger),
         Change::delete(keys::profile(phone, campaign)),
@@ -242,9 +256,16 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn known_phones(&self, phones: &[Phone], now: DateTime<Utc>) -> Result<HashMap<Phone, KnownPhone>, TableError> {
+    pub async fn known_phones(
+        &self,
+        phones: &[Phone],
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<Phone, KnownPhone>, TableError> {
         let queries = phones.to_vec().into_iter().map(|phone| self.known_phone(phone, now));
-        stream::iter(queries).buffer_unordered(QUERIES_AT_ONCE_MAX).try_collect().await
+        stream::iter(queries)
+            .buffer_unordered(QUERIES_AT_ONCE_MAX)
+            .try_collect()
+            .await
     }
 
     async fn known_phone(&self, phone: Phone, now: DateTime<Utc>) -> Result<(Phone, KnownPhone), TableError> {
@@ -281,7 +302,10 @@ impl Table {
     /// # Errors
     /// When they cannot be read.
     pub async fn imported_by(&self, of: &[(Phone, CampaignId)]) -> Result<HashMap<Phone, ImportedBy>, TableError> {
-        let wanted: Vec<Key> = of.iter().map(|(phone, campaign)| keys::profile(phone, campaign)).collect();
+        let wanted: Vec<Key> = of
+            .iter()
+            .map(|(phone, campaign)| keys::profile(phone, campaign))
+            .collect();
         let mut by = HashMap::new();
         for item in self.batch_get(&wanted, true).await? {
             let Some((phone, _)) = Key::of(&item).and_then(|key| phone_and_campaign(&key)) else {
@@ -297,20 +321,44 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn standing(&self, phones: &[Phone], campaign: &CampaignId, now: DateTime<Utc>) -> Result<BTreeMap<Phone, Standing>, TableError> {
-        let keys_of = |phone: &Phone| [keys::lead(phone, campaign), keys::profile(phone, campaign), keys::ledger(phone)];
+    pub async fn standing(
+        &self,
+        phones: &[Phone],
+        campaign: &CampaignId,
+        now: DateTime<Utc>,
+    ) -> Result<BTreeMap<Phone, Standing>, TableError> {
+        let keys_of = |phone: &Phone| {
+            [
+                keys::lead(phone, campaign),
+                keys::profile(phone, campaign),
+                keys::ledger(phone),
+            ]
+        };
         let wanted: Vec<Key> = phones.iter().flat_map(keys_of).collect();
         let items = self.batch_get(&wanted, true).await?;
-        let mut found: HashMap<Key, _> = items.into_iter().filter_map(|item| Some((Key::of(&item)?, item))).collect();
+        let mut found: HashMap<Key, _> = items
+            .into_iter()
+            .filter_map(|item| Some((Key::of(&item)?, item)))
+            .collect();
         let mut standing = BTreeMap::new();
         for phone in phones {
             let [lead, profile, ledger] = keys_of(phone).map(|key| found.remove(&key));
-            let (Some(lead), Some(profile)) = (lead, profile) else { continue };
+            let (Some(lead), Some(profile)) = (lead, profile) else {
+                continue;
+            };
             let Some(lead) = lead_of(lead, now)? else { continue };
             let profile: Profile = read(profile)?;
             let row = profile.imported_by.as_ref().map_or(0, |by| by.row);
             let ledger = ledger_of(ledger)?;
-            standing.insert(phone.clone(), Standing { lead, profile, ledger, row });
+            standing.insert(
+                phone.clone(),
+                Standing {
+                    lead,
+                    profile,
+                    ledger,
+                    row,
+                },
+            );
         }
         Ok(standing)
     }

@@ -174,7 +174,12 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn imports(&self, campaign: &CampaignId, before: Option<&str>, limit: i32) -> Result<Vec<Import>, TableError> {
+    pub async fn imports(
+        &self,
+        campaign: &CampaignId,
+        before: Option<&str>,
+        limit: i32,
+    ) -> Result<Vec<Import>, TableError> {
         let partition = keys::imports(campaign);
         let all = Query {
             descending: true,
@@ -206,13 +211,19 @@ impl Table {
         }
         let mut pieces = Vec::new();
         for (n, piece) in (0..).zip(bytes.chunks(PIECE_BYTES)) {
-            let change = Change::put(keys::import_piece(&import.id, number, &part.hash, n), &serde_json::json!({}))
-                .with("packed", AttributeValue::B(Blob::new(pack(piece))))
-                .with(EXPIRES_AT, import.file_expiry());
+            let change = Change::put(
+                keys::import_piece(&import.id, number, &part.hash, n),
+                &serde_json::json!({}),
+            )
+            .with("packed", AttributeValue::B(Blob::new(pack(piece))))
+            .with(EXPIRES_AT, import.file_expiry());
             pieces.push(change);
         }
         let writes = pieces.into_iter().map(|change| self.write(change));
-        stream::iter(writes).buffer_unordered(AT_ONCE_MAX).try_collect::<Vec<_>>().await?;
+        stream::iter(writes)
+            .buffer_unordered(AT_ONCE_MAX)
+            .try_collect::<Vec<_>>()
+            .await?;
         let seal = Change::put(key, &part)
             .with(EXPIRES_AT, import.file_expiry())
             .value(":hash", &part.hash)
@@ -263,7 +274,11 @@ impl Table {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn undo_kept(&self, job: &str, after: Option<&str>) -> Result<(Vec<Vec<u8>>, Option<String>), TableError> {
+    pub async fn undo_kept(
+        &self,
+        job: &str,
+        after: Option<&str>,
+    ) -> Result<(Vec<Vec<u8>>, Option<String>), TableError> {
         let partition = keys::job_items(job);
         let from = after.map_or_else(|| keys::UNDO_KEPT.to_owned(), |last| format!("{last}\u{0}"));
         let query = Query {

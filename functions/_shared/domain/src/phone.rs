@@ -152,7 +152,11 @@ impl Phone {
 
     /// A whole number, of its country's code and the rest.
     fn from_full(code: &str, rest: &str) -> Result<Self, PhoneError> {
-        let known = if code.is_empty() { Region::of(rest) } else { Region::of(code) };
+        let known = if code.is_empty() {
+            Region::of(rest)
+        } else {
+            Region::of(code)
+        };
         let length = code.len() + rest.len();
         let fits = match known {
             Some(region) => region.national_lengths().contains(&(length - region.code().len())),

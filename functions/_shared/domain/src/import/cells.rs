@@ -58,7 +58,9 @@ pub(super) fn email(cell: &str) -> Option<Cow<'_, str>> {
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..")
-        && local.bytes().all(|byte| !byte.is_ascii_control() && !b" @,;:<>()[]\\\"".contains(&byte));
+        && local
+            .bytes()
+            .all(|byte| !byte.is_ascii_control() && !b" @,;:<>()[]\\\"".contains(&byte));
     let is_label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
@@ -91,7 +93,11 @@ pub(super) fn upper(cell: &str) -> Cow<'_, str> {
 /// Reads a time in whole seconds, as leads keep it, or a date as its first moment in UTC.
 pub(super) fn time(cell: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(cell).map(|at| at.to_utc()).ok();
-    let at = at.or_else(|| cell.parse().ok().map(|date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc()));
+    let at = at.or_else(|| {
+        cell.parse()
+            .ok()
+            .map(|date: NaiveDate| date.and_time(NaiveTime::MIN).and_utc())
+    });
     at.and_then(|at| DateTime::from_timestamp(at.timestamp(), 0))
 }
 
@@ -129,7 +135,10 @@ mod tests {
             assert!(why.contains(holds), "{cell}: {why}");
             assert!(!why.contains("98765432"), "{why}");
         }
-        assert_eq!((sheet_error("#n/a"), sheet_error("#########"), sheet_error("#5")), (Some("#N/A"), Some("####"), None));
+        assert_eq!(
+            (sheet_error("#n/a"), sheet_error("#########"), sheet_error("#5")),
+            (Some("#N/A"), Some("####"), None)
+        );
     }
 
     #[test]
@@ -153,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_date_is_its_first_moment() {
-        assert_eq!(time("2026-11-23").unwrap().timestamp(), time("2026-11-23T00:00:00Z").unwrap().timestamp());
+        assert_eq!(
+            time("2026-11-23").unwrap().timestamp(),
+            time("2026-11-23T00:00:00Z").unwrap().timestamp()
+        );
         assert_eq!(time("23.11.2026"), None);
     }
 }

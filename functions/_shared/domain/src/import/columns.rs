@@ -40,26 +40,63 @@ pub enum Field {
 
 /// A field, its column's name, and other names that people give it, normalised.
 const FIELDS: [(Field, &str, &[&str]); 20] = [
-    (Field::Name, "name", &["full_name", "lead_name", "customer_name", "contact_name", "client_name"]),
-    (Field::FirstName, "first_name", &["firstname", "given_name", "forename", "vorname"]),
-    (Field::LastName, "last_name", &["lastname", "surname", "family_name", "nachname"]),
+    (
+        Field::Name,
+        "name",
+        &["full_name", "lead_name", "customer_name", "contact_name", "client_name"],
+    ),
+    (
+        Field::FirstName,
+        "first_name",
+        &["firstname", "given_name", "forename", "vorname"],
+    ),
+    (
+        Field::LastName,
+        "last_name",
+        &["lastname", "surname", "family_name", "nachname"],
+    ),
     (
         Field::Phone,
         "phone",
         &[
-            "phone_number", "phone_no", "mobile", "mobile_number", "mobile_no", "cell", "cell_phone", "telephone",
-            "tel", "contact_number", "contact_no", "number", "handy", "telefon", "msisdn",
+            "phone_number",
+            "phone_no",
+            "mobile",
+            "mobile_number",
+            "mobile_no",
+            "cell",
+            "cell_phone",
+            "telephone",
+            "tel",
+            "contact_number",
+            "contact_no",
+            "number",
+            "handy",
+            "telefon",
+            "msisdn",
         ],
     ),
-    (Field::Email, "email", &["e_mail", "email_address", "e_mail_address", "mail"]),
-    (Field::PropertyType, "property_type", &["property", "propertytype", "unit_type", "bhk"]),
+    (
+        Field::Email,
+        "email",
+        &["e_mail", "email_address", "e_mail_address", "mail"],
+    ),
+    (
+        Field::PropertyType,
+        "property_type",
+        &["property", "propertytype", "unit_type", "bhk"],
+    ),
     (Field::Location, "location", &["preferred_location", "locality"]),
     (Field::Budget, "budget", &["budget_inr", "budget_in_inr", "max_budget"]),
     (Field::Source, "source", &["lead_source"]),
     (Field::Tags, "tags", &["tag", "labels"]),
     (Field::City, "city", &["town"]),
     (Field::State, "state", &["us_state", "state_code", "province"]),
-    (Field::Zip, "zip", &["zip_code", "zipcode", "postal_code", "postcode", "pincode", "pin_code"]),
+    (
+        Field::Zip,
+        "zip",
+        &["zip_code", "zipcode", "postal_code", "postcode", "pincode", "pin_code"],
+    ),
     (Field::Timezone, "timezone", &["time_zone", "tz"]),
     (Field::CrmId, "crm_id", &["lead_id", "external_id"]),
     (Field::ConsentKind, "consent_kind", &[]),
@@ -138,19 +175,32 @@ impl Columns {
     ///
     /// # Errors
     /// Every column that is missing, told twice, or told to be what is no field.
-    pub fn read(headings: &Row<'_>, told: &BTreeMap<String, String>, required: &[String]) -> Result<Self, Vec<ColumnFault>> {
+    pub fn read(
+        headings: &Row<'_>,
+        told: &BTreeMap<String, String>,
+        required: &[String],
+    ) -> Result<Self, Vec<ColumnFault>> {
         let names: Vec<String> = headings.cells().map(normalized).collect();
         let mut faults = Vec::new();
         let mut columns: Vec<Option<Column>> = vec![None; names.len()];
         let mut taken: HashSet<Field> = HashSet::new();
         for (heading, meaning) in told {
-            let Some(at) = names.iter().position(|name| !name.is_empty() && *name == normalized(heading)) else {
-                faults.push(fault(heading, format!("no heading is like it; the file has: {}", shown(headings))));
+            let Some(at) = names
+                .iter()
+                .position(|name| !name.is_empty() && *name == normalized(heading))
+            else {
+                faults.push(fault(
+                    heading,
+                    format!("no heading is like it; the file has: {}", shown(headings)),
+                ));
                 continue;
             };
             match read_told(meaning) {
                 Some(Column::Field(field)) if !taken.insert(field) => {
-                    faults.push(fault(heading, format!("two columns are told to be `{}`; tell one", field.as_str())));
+                    faults.push(fault(
+                        heading,
+                        format!("two columns are told to be `{}`; tell one", field.as_str()),
+                    ));
                 }
                 Some(_) if columns[at].is_some() => {
                     faults.push(fault(heading, "it is told twice; tell it once".to_owned()));
@@ -198,7 +248,10 @@ impl Columns {
         }
         for name in required {
             match read.place_of(name) {
-                Some(place) => read.required.push(Required { name: name.clone(), place }),
+                Some(place) => read.required.push(Required {
+                    name: name.clone(),
+                    place,
+                }),
                 // Told above.
                 None if ["phone", "name"].contains(&name.as_str()) => {}
                 None => faults.push(missing(name, headings)),
@@ -225,7 +278,10 @@ impl Columns {
     fn place_of(&self, name: &str) -> Option<usize> {
         match Field::named(name) {
             Some((field, _)) => self.place(field),
-            None => self.columns.iter().position(|column| matches!(column, Column::Own(own) if own == name)),
+            None => self
+                .columns
+                .iter()
+                .position(|column| matches!(column, Column::Own(own) if own == name)),
         }
     }
 
@@ -256,7 +312,11 @@ fn own(n: usize, name: &str, taken: &mut HashSet<String>) -> Column {
     if name.is_empty() || !taken.insert(name.clone()) {
         // Two of one name must not overwrite each other.
         let tail = format!("column_{}", n + 1);
-        name = if name.is_empty() { tail } else { format!("{}_{tail}", name.chars().take(NAME_MAX / 2).collect::<String>()) };
+        name = if name.is_empty() {
+            tail
+        } else {
+            format!("{}_{tail}", name.chars().take(NAME_MAX / 2).collect::<String>())
+        };
         taken.insert(name.clone());
     }
     Column::Own(name)
@@ -272,7 +332,10 @@ fn fault(column: &str, why: String) -> ColumnFault {
 fn missing(name: &str, headings: &Row<'_>) -> ColumnFault {
     fault(
         name,
-        format!("no column is it; name one so, or tell which is it, as in `Heading={name}`; the file has: {}", shown(headings)),
+        format!(
+            "no column is it; name one so, or tell which is it, as in `Heading={name}`; the file has: {}",
+            shown(headings)
+        ),
     )
 }
 
@@ -280,7 +343,11 @@ fn missing(name: &str, headings: &Row<'_>) -> ColumnFault {
 fn shown(headings: &Row<'_>) -> String {
     let shown = |cell: &str| {
         let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-        if digits > 3 || cell.contains('@') { "…".to_owned() } else { cell.chars().take(NAME_MAX).collect() }
+        if digits > 3 || cell.contains('@') {
+            "…".to_owned()
+        } else {
+            cell.chars().take(NAME_MAX).collect()
+        }
     };
     let shown: Vec<String> = headings.cells().take(HEADINGS_SHOWN_MAX).map(shown).collect();
     shown.join(", ")

@@ -124,7 +124,11 @@ impl Checker {
             faults.push(of_row(fault));
             return None;
         }
-        let mut look = Look { checker: self, row, faults };
+        let mut look = Look {
+            checker: self,
+            row,
+            faults,
+        };
         look.shape();
         let (name, names) = look.name();
         let phone = look.phone();
@@ -132,7 +136,9 @@ impl Checker {
             name,
             names,
             email: look.email(),
-            property_type: Some(look.text(Field::PropertyType)).filter(|text| !text.is_empty()).map(upper),
+            property_type: Some(look.text(Field::PropertyType))
+                .filter(|text| !text.is_empty())
+                .map(upper),
             budget: look.budget(),
             source: look.source(),
             state_code: look.state(),
@@ -196,9 +202,16 @@ impl<'r> Look<'_, 'r> {
         let columns = &self.checker.columns;
         if self.row.len() > columns.columns.len()
             && !columns.ends_in_tags()
-            && self.row.cells().skip(columns.columns.len()).any(|cell| !cell.is_empty())
+            && self
+                .row
+                .cells()
+                .skip(columns.columns.len())
+                .any(|cell| !cell.is_empty())
         {
-            self.fault("row", "it has more cells than there are headings; put quotes around cells that hold a separator");
+            self.fault(
+                "row",
+                "it has more cells than there are headings; put quotes around cells that hold a separator",
+            );
         }
     }
 
@@ -209,15 +222,24 @@ impl<'r> Look<'_, 'r> {
             return cell;
         }
         if let Some(error) = sheet_error(cell) {
-            self.fault(field.as_str(), format!("a spreadsheet's error `{error}` stands there; mend its formula"));
+            self.fault(
+                field.as_str(),
+                format!("a spreadsheet's error `{error}` stands there; mend its formula"),
+            );
             return "";
         }
         if cell.len() > CELL_MAX && cell.chars().count() > CELL_MAX {
-            self.fault(field.as_str(), format!("it is longer than {CELL_MAX} characters; shorten it"));
+            self.fault(
+                field.as_str(),
+                format!("it is longer than {CELL_MAX} characters; shorten it"),
+            );
             return "";
         }
         if memchr::memchr(b'\n', cell.as_bytes()).is_some() {
-            self.fault(field.as_str(), "it runs over several lines; is a quote missing or too many?");
+            self.fault(
+                field.as_str(),
+                "it runs over several lines; is a quote missing or too many?",
+            );
             return "";
         }
         cell
@@ -232,7 +254,10 @@ impl<'r> Look<'_, 'r> {
     fn short(&mut self, field: Field, max: usize) -> Option<&'r str> {
         let text = self.optional(field)?;
         if text.chars().count() > max {
-            self.fault(field.as_str(), format!("it is longer than {max} characters; shorten it"));
+            self.fault(
+                field.as_str(),
+                format!("it is longer than {max} characters; shorten it"),
+            );
             return None;
         }
         Some(text)
@@ -281,7 +306,11 @@ impl<'r> Look<'_, 'r> {
         let source = lower(self.optional(Field::Source)?);
         let sources = &self.checker.sources;
         if !sources.is_empty() && !sources.iter().any(|known| *known == *source) {
-            let why = format!("`{}` is none of {}; correct it, or leave it empty", without_numbers(&source), sources.join(", "));
+            let why = format!(
+                "`{}` is none of {}; correct it, or leave it empty",
+                without_numbers(&source),
+                sources.join(", ")
+            );
             self.fault("source", why);
             return None;
         }
@@ -299,7 +328,10 @@ impl<'r> Look<'_, 'r> {
     fn zone(&mut self) -> Option<Tz> {
         let read = self.optional(Field::Timezone)?.parse().ok();
         if read.is_none() {
-            self.fault("timezone", "it is no time zone; write it as in `America/New_York`, or leave it empty");
+            self.fault(
+                "timezone",
+                "it is no time zone; write it as in `America/New_York`, or leave it empty",
+            );
         }
         read
     }
@@ -307,7 +339,10 @@ impl<'r> Look<'_, 'r> {
     fn time(&mut self, field: Field) -> Option<DateTime<Utc>> {
         let read = time(self.optional(field)?);
         if read.is_none() {
-            self.fault(field.as_str(), "it is no time; write it as in 2026-11-23 or 2026-11-23T12:00:00Z");
+            self.fault(
+                field.as_str(),
+                "it is no time; write it as in 2026-11-23 or 2026-11-23T12:00:00Z",
+            );
         }
         read
     }
@@ -318,9 +353,17 @@ impl<'r> Look<'_, 'r> {
             Some(kind) => kind,
             None => {
                 // Something that was agreed to without saying how is nothing.
-                let told = [Field::ConsentAt, Field::ConsentSource, Field::ConsentProof, Field::ConsentExpiresAt];
+                let told = [
+                    Field::ConsentAt,
+                    Field::ConsentSource,
+                    Field::ConsentProof,
+                    Field::ConsentExpiresAt,
+                ];
                 if told.into_iter().any(|field| !self.raw(field).is_empty()) {
-                    self.fault("consent_kind", "it is empty though other cells tell of a consent; write `written` or `oral`");
+                    self.fault(
+                        "consent_kind",
+                        "it is empty though other cells tell of a consent; write `written` or `oral`",
+                    );
                 }
                 return None;
             }
@@ -346,8 +389,15 @@ impl<'r> Look<'_, 'r> {
         if given_at.zip(expires_at).is_some_and(|(given, ends)| ends <= given) {
             self.fault("consent_expires_at", "it is before the consent was given");
         }
-        if source.is_empty() && !self.faults[before..].iter().any(|fault| fault.field == "consent_source") {
-            self.fault("consent_source", "it is empty; write where the person agreed: a form, a page, a recording");
+        if source.is_empty()
+            && !self.faults[before..]
+                .iter()
+                .any(|fault| fault.field == "consent_source")
+        {
+            self.fault(
+                "consent_source",
+                "it is empty; write where the person agreed: a form, a page, a recording",
+            );
         }
         if self.faults.len() > before {
             return None;
@@ -359,8 +409,15 @@ impl<'r> Look<'_, 'r> {
             expires_at,
             revoked_at: None,
         };
-        let proof = if proof.is_empty() { String::new() } else { format!("; proof: {proof}") };
-        Some((consent, format!("{}, given {}, by {source}{proof}", kind.as_str(), crate::iso(given_at))))
+        let proof = if proof.is_empty() {
+            String::new()
+        } else {
+            format!("; proof: {proof}")
+        };
+        Some((
+            consent,
+            format!("{}, given {}, by {source}{proof}", kind.as_str(), crate::iso(given_at)),
+        ))
     }
 
     /// Cells that are only looked at: required ones that are empty, texts, tags, fields of the person's own.
@@ -383,15 +440,24 @@ impl<'r> Look<'_, 'r> {
             }
             own += 1;
             if cell.len() > CELL_MAX && cell.chars().count() > CELL_MAX {
-                self.fault(name.clone(), format!("it is longer than {CELL_MAX} characters; shorten it, or import the file without it"));
+                self.fault(
+                    name.clone(),
+                    format!("it is longer than {CELL_MAX} characters; shorten it, or import the file without it"),
+                );
             }
         }
         if own > OWN_MAX {
-            self.fault("row", format!("it has more than {OWN_MAX} columns of its own; leave some out with `Heading=ignore`"));
+            self.fault(
+                "row",
+                format!("it has more than {OWN_MAX} columns of its own; leave some out with `Heading=ignore`"),
+            );
         }
         let tags: usize = self.tag_cells().map(str::len).sum();
         if tags > CELL_MAX {
-            self.fault("tags", format!("they have more than {CELL_MAX} characters; shorten them"));
+            self.fault(
+                "tags",
+                format!("they have more than {CELL_MAX} characters; shorten them"),
+            );
         }
     }
 
@@ -403,7 +469,11 @@ impl<'r> Look<'_, 'r> {
 /// The cells with tags: that of their column, and behind it those without a heading.
 fn tag_cells<'r>(columns: &Columns, row: &Row<'r>) -> impl Iterator<Item = &'r str> + use<'r> {
     let place = columns.place(Field::Tags);
-    let surplus = if columns.ends_in_tags() { columns.columns.len() } else { usize::MAX };
+    let surplus = if columns.ends_in_tags() {
+        columns.columns.len()
+    } else {
+        usize::MAX
+    };
     let row = *row;
     let own = place.map(|place| row.cell(place)).into_iter();
     own.chain(row.cells().skip(surplus))

@@ -66,7 +66,10 @@ impl ImportRules {
             if names.len() > NAMED_MAX {
                 return Err((field, format!("give at most {NAMED_MAX}")));
             }
-            if names.iter().any(|name| name.is_empty() || name.chars().count() > NAME_MAX) {
+            if names
+                .iter()
+                .any(|name| name.is_empty() || name.chars().count() > NAME_MAX)
+            {
                 return Err((field, format!("each has 1 to {NAME_MAX} characters")));
             }
         }

@@ -18,7 +18,10 @@ fn now() -> DateTime<Utc> {
 }
 
 fn told(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(heading, field)| ((*heading).to_owned(), (*field).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(heading, field)| ((*heading).to_owned(), (*field).to_owned()))
+        .collect()
 }
 
 fn rules(required: &[&str]) -> ImportRules {
@@ -38,7 +41,9 @@ fn reader(text: &str) -> Reader {
 /// Good rows as phone and profile, and the faults of the others, each as `row field: why`.
 fn import(text: &str, map: &[(&str, &str)], rules: &ImportRules) -> (Vec<(String, crate::Profile)>, Vec<String>) {
     let mut reader = reader(text);
-    let Next::Row(headings) = reader.next() else { panic!("no headings") };
+    let Next::Row(headings) = reader.next() else {
+        panic!("no headings")
+    };
     let columns = Columns::read(&headings, &told(map), &rules.required).unwrap();
     let checker = Checker::new(columns, rules, Region::IN, now());
     reader.expect_columns(checker.columns().columns.len());
@@ -53,7 +58,10 @@ fn import(text: &str, map: &[(&str, &str)], rules: &ImportRules) -> (Vec<(String
                     import: "i".to_owned(),
                     row: row.place.row,
                 };
-                good.push((lead.phone.as_str().to_owned(), lead.profile(checker.columns(), &row, by)));
+                good.push((
+                    lead.phone.as_str().to_owned(),
+                    lead.profile(checker.columns(), &row, by),
+                ));
             }
             None => bad.extend(faults.iter().map(|fault| format!("{} {}", row.place.row, fault.told()))),
         }
@@ -68,14 +76,32 @@ fn the_sample_of_the_campaign_tool_before_this_one_is_three_leads() {
     let phones: Vec<&str> = good.iter().map(|(phone, _)| phone.as_str()).collect();
     assert_eq!(phones, ["+919876543210", "+919123456789", "+919988776655"]);
     let profile = &good[0].1;
-    assert_eq!((profile.first_name.as_deref(), profile.last_name.as_deref()), (Some("Rajesh"), Some("Kumar")));
+    assert_eq!(
+        (profile.first_name.as_deref(), profile.last_name.as_deref()),
+        (Some("Rajesh"), Some("Kumar"))
+    );
     assert_eq!(profile.source.as_deref(), Some("website"));
-    let own: Vec<(&str, &str)> = profile.custom.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let own: Vec<(&str, &str)> = profile
+        .custom
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     assert_eq!(
         own,
-        [("budget", "5000000"), ("location", "Gurgaon"), ("property_type", "2BHK"), ("tags", "first-time-buyer,urgent")]
+        [
+            ("budget", "5000000"),
+            ("location", "Gurgaon"),
+            ("property_type", "2BHK"),
+            ("tags", "first-time-buyer,urgent")
+        ]
     );
-    assert_eq!(good[2].1.imported_by, Some(ImportedBy { import: "i".to_owned(), row: 4 }));
+    assert_eq!(
+        good[2].1.imported_by,
+        Some(ImportedBy {
+            import: "i".to_owned(),
+            row: 4
+        })
+    );
 }
 
 #[test]
@@ -112,7 +138,10 @@ fn every_fault_of_every_row_is_told_with_its_field_and_holds_no_number() {
     assert_eq!(bad.len(), told.len(), "{bad:#?}");
     assert!(bad.iter().all(|bad| !crate::may_hold_number(bad)), "{bad:#?}");
     assert_eq!(good.len(), 1);
-    assert_eq!((good[0].1.email.as_deref(), good[0].1.source.as_deref()), (None, Some("website")));
+    assert_eq!(
+        (good[0].1.email.as_deref(), good[0].1.source.as_deref()),
+        (None, Some("website"))
+    );
 }
 
 #[test]
@@ -125,35 +154,86 @@ fn a_row_without_phone_and_name_tells_both() {
 fn headings_are_found_by_name_by_other_names_and_as_told() {
     let columns = |text: &str, map: &[(&str, &str)], required: &[&str]| {
         let mut reader = reader(text);
-        let Next::Row(headings) = reader.next() else { panic!("no headings") };
+        let Next::Row(headings) = reader.next() else {
+            panic!("no headings")
+        };
         let required: Vec<String> = required.iter().map(|name| (*name).to_owned()).collect();
         Columns::read(&headings, &told(map), &required).map(|read| read.columns)
     };
     let own = |name: &str| Column::Own(name.to_owned());
     for (text, map, expected) in [
-        ("NAME , E-Mail,Mobile No.", &[][..], vec![Column::Field(Field::Name), Column::Field(Field::Email), Column::Field(Field::Phone)]),
+        (
+            "NAME , E-Mail,Mobile No.",
+            &[][..],
+            vec![
+                Column::Field(Field::Name),
+                Column::Field(Field::Email),
+                Column::Field(Field::Phone),
+            ],
+        ),
         // The field's own name comes before its other names; what is left stays the person's own.
-        ("mobile,phone,name", &[], vec![own("mobile"), Column::Field(Field::Phone), Column::Field(Field::Name)]),
+        (
+            "mobile,phone,name",
+            &[],
+            vec![own("mobile"), Column::Field(Field::Phone), Column::Field(Field::Name)],
+        ),
         (
             "Kunde,Handy,Notiz,Alter,Age",
-            &[("kunde", "name"), ("HANDY", "phone"), ("Notiz", "custom.Note"), ("alter", "ignore")],
-            vec![Column::Field(Field::Name), Column::Field(Field::Phone), own("note"), Column::Ignored, own("age")],
+            &[
+                ("kunde", "name"),
+                ("HANDY", "phone"),
+                ("Notiz", "custom.Note"),
+                ("alter", "ignore"),
+            ],
+            vec![
+                Column::Field(Field::Name),
+                Column::Field(Field::Phone),
+                own("note"),
+                Column::Ignored,
+                own("age"),
+            ],
         ),
-        ("phone,name,note,note,", &[], vec![
-            Column::Field(Field::Phone), Column::Field(Field::Name), own("note"), own("note_column_4"), own("column_5"),
-        ]),
-        ("import_row,import_error,name,phone", &[], vec![
-            Column::Ignored, Column::Ignored, Column::Field(Field::Name), Column::Field(Field::Phone),
-        ]),
-        ("Vorname,Nachname,Telefon", &[], vec![
-            Column::Field(Field::FirstName), Column::Field(Field::LastName), Column::Field(Field::Phone),
-        ]),
+        (
+            "phone,name,note,note,",
+            &[],
+            vec![
+                Column::Field(Field::Phone),
+                Column::Field(Field::Name),
+                own("note"),
+                own("note_column_4"),
+                own("column_5"),
+            ],
+        ),
+        (
+            "import_row,import_error,name,phone",
+            &[],
+            vec![
+                Column::Ignored,
+                Column::Ignored,
+                Column::Field(Field::Name),
+                Column::Field(Field::Phone),
+            ],
+        ),
+        (
+            "Vorname,Nachname,Telefon",
+            &[],
+            vec![
+                Column::Field(Field::FirstName),
+                Column::Field(Field::LastName),
+                Column::Field(Field::Phone),
+            ],
+        ),
     ] {
         assert_eq!(columns(text, map, &[]).unwrap(), expected, "{text}");
     }
     for (text, map, required, faults) in [
         ("a,b", &[][..], &[][..], &["phone", "name"][..]),
-        ("name,phone", &[], &["property_type", "plan"], &["property_type", "plan"]),
+        (
+            "name,phone",
+            &[],
+            &["property_type", "plan"],
+            &["property_type", "plan"],
+        ),
         ("name,phone", &[("Handy", "phone")], &[], &["Handy"]),
         ("name,x,y", &[("x", "phone"), ("y", "phone")], &[], &["y"]),
         ("name,phone,x", &[("x", "phnoe")], &[], &["x"]),
@@ -172,18 +252,31 @@ fn a_consent_is_whole_or_told_what_it_lacks() {
     let read = |cells: &str| {
         let text = format!("{head}A,9876543210,{cells}\n");
         let mut reader = reader(&text);
-        let Next::Row(headings) = reader.next() else { panic!("no headings") };
+        let Next::Row(headings) = reader.next() else {
+            panic!("no headings")
+        };
         let columns = Columns::read(&headings, &BTreeMap::new(), &[]).unwrap();
         let checker = Checker::new(columns, &rules(&[]), Region::IN, now());
-        let Next::Row(row) = reader.next() else { panic!("no row") };
+        let Next::Row(row) = reader.next() else {
+            panic!("no row")
+        };
         let mut faults = Vec::new();
         let read = checker.check(&row, &mut faults).map(|lead| lead.consent);
-        (read, faults.into_iter().map(|fault| fault.field.into_owned()).collect::<Vec<_>>())
+        (
+            read,
+            faults
+                .into_iter()
+                .map(|fault| fault.field.into_owned())
+                .collect::<Vec<_>>(),
+        )
     };
     let (given, faults) = read("Written,2026-01-02,form 7,cert-9,2027-01-02");
     let (consent, words) = given.unwrap().unwrap();
     assert_eq!((consent.kind, faults.len()), (crate::ConsentKind::Written, 0));
-    assert_eq!(words, "written, given 2026-01-02T00:00:00+00:00, by form 7; proof: cert-9");
+    assert_eq!(
+        words,
+        "written, given 2026-01-02T00:00:00+00:00, by form 7; proof: cert-9"
+    );
     assert_eq!(read(",,,,").0, Some(None));
     for (cells, lacks) in [
         ("written,,,,", &["consent_at", "consent_source"][..]),
@@ -201,7 +294,9 @@ fn a_consent_is_whole_or_told_what_it_lacks() {
 fn a_fix_file_can_be_corrected_and_imported() {
     let text = "name;phone;tags\nA;12;x;y\n\"B; \"\"the\"\" best\";;z\n";
     let mut reader = reader(text);
-    let Next::Row(headings) = reader.next() else { panic!("no headings") };
+    let Next::Row(headings) = reader.next() else {
+        panic!("no headings")
+    };
     let names: Vec<String> = headings.cells().map(str::to_owned).collect();
     let columns = Columns::read(&headings, &BTreeMap::new(), &[]).unwrap();
     let checker = Checker::new(columns, &rules(&[]), Region::IN, now());
@@ -211,7 +306,9 @@ fn a_fix_file_can_be_corrected_and_imported() {
         assert!(checker.check(&row, &mut faults).is_none());
         fix_file_row(&row, &faults, b';', &mut file);
     }
-    let corrected = file.replace(";12;", ";9876543210;").replace("best\";;", "best\";9876543211;");
+    let corrected = file
+        .replace(";12;", ";9876543210;")
+        .replace("best\";;", "best\";9876543211;");
     let (good, bad) = import(&corrected, &[], &rules(&[]));
     assert_eq!(bad, [""; 0], "{file}");
     assert_eq!(good[0].1.custom["tags"], "x,y");

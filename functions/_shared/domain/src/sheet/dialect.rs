@@ -102,7 +102,10 @@ fn told_sign(text: &[u8], row_end: u8) -> (usize, Option<u8>) {
         return (0, None);
     };
     match text.iter().position(|byte| *byte == row_end) {
-        Some(end) => (end + 1, Some(*sign).filter(|sign| SIGNS.iter().any(|(known, _)| known == sign))),
+        Some(end) => (
+            end + 1,
+            Some(*sign).filter(|sign| SIGNS.iter().any(|(known, _)| known == sign)),
+        ),
         None => (0, None),
     }
 }
@@ -140,12 +143,21 @@ mod tests {
             (b"sep=;\r\na,b;c\n".to_vec(), Encoding::Bytes, b';', 7),
             (b"\n\n\"a,b\"\tc\n".to_vec(), Encoding::Bytes, b'\t', 0),
             (wide("name\tphone\n"), Encoding::Utf16Le, b'\t', 0),
-            ([b"\xff\xfe".to_vec(), wide("sep=;\na;b\n")].concat(), Encoding::Utf16Le, b';', 14),
+            (
+                [b"\xff\xfe".to_vec(), wide("sep=;\na;b\n")].concat(),
+                Encoding::Utf16Le,
+                b';',
+                14,
+            ),
             (b"phone\n".to_vec(), Encoding::Bytes, b',', 0),
             (Vec::new(), Encoding::Bytes, b',', 0),
         ] {
             let dialect = Dialect::of(&head);
-            assert_eq!((dialect.encoding, dialect.sign, dialect.skipped), (encoding, sign, skipped), "{head:?}");
+            assert_eq!(
+                (dialect.encoding, dialect.sign, dialect.skipped),
+                (encoding, sign, skipped),
+                "{head:?}"
+            );
         }
         assert_eq!(Dialect::of(b"a,b\r1,2\r").row_end, b'\r');
         assert_eq!(Dialect::of(b"a,b\r\n").row_end, b'\n');

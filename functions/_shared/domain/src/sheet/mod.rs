@@ -185,7 +185,10 @@ impl Reader {
     }
 
     /// The next row.
-    #[expect(clippy::should_implement_trait, reason = "it lends its rows, which an iterator cannot")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it lends its rows, which an iterator cannot"
+    )]
     pub fn next(&mut self) -> Next<'_> {
         let Dialect { sign, row_end, .. } = self.dialect;
         if let Some(place) = self.skipping {

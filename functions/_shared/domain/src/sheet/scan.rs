@@ -50,7 +50,13 @@ pub(super) fn scan(bytes: &[u8], sign: u8, row_end: u8, ended: bool, quoted_line
                 }
             }
         }
-        let found = |end| if quoted { Scanned::Quoted(end) } else { Scanned::Line(end) };
+        let found = |end| {
+            if quoted {
+                Scanned::Quoted(end)
+            } else {
+                Scanned::Line(end)
+            }
+        };
         match memchr::memchr2(sign, row_end, &bytes[at..]) {
             Some(next) if bytes[at + next] == row_end => return found(at + next),
             Some(next) => at += next + 1,
@@ -76,7 +82,9 @@ fn cell_in_quotes(bytes: &[u8], begin: usize, sign: u8, row_end: u8, ended: bool
     loop {
         let found = memchr::memchr(b'"', &bytes[at..]);
         let upto = found.map_or(bytes.len(), |next| at + next);
-        lines += memchr::memchr_iter(row_end, &bytes[at..upto]).take(lines_max + 1).count();
+        lines += memchr::memchr_iter(row_end, &bytes[at..upto])
+            .take(lines_max + 1)
+            .count();
         if lines > lines_max {
             return InQuotes::Broken;
         }

@@ -37,19 +37,47 @@ fn good(row: u64, cells: &[&str]) -> Read {
 }
 
 fn broken(row: u64, cells: &[&str]) -> Read {
-    (row, cells.iter().map(|cell| (*cell).to_owned()).collect(), Some(Fault::Quote))
+    (
+        row,
+        cells.iter().map(|cell| (*cell).to_owned()).collect(),
+        Some(Fault::Quote),
+    )
 }
 
 #[test]
 fn cells_are_what_a_spreadsheet_shows() {
     for (text, expected) in [
         ("a,b\n1,2\n", vec![good(1, &["a", "b"]), good(2, &["1", "2"])]),
-        ("a,b\r\n 1 ,\r\n\r\n3,4", vec![good(1, &["a", "b"]), good(2, &["1", ""]), good(3, &[""]), good(4, &["3", "4"])]),
+        (
+            "a,b\r\n 1 ,\r\n\r\n3,4",
+            vec![
+                good(1, &["a", "b"]),
+                good(2, &["1", ""]),
+                good(3, &[""]),
+                good(4, &["3", "4"]),
+            ],
+        ),
         ("a;b\n\"x;y\";2\n", vec![good(1, &["a", "b"]), good(2, &["x;y", "2"])]),
-        ("a,b\n\"say \"\"hi\"\"\", \"2\" \n", vec![good(1, &["a", "b"]), good(2, &["say \"hi\"", "2"])]),
-        ("a,b\n\"two\nlines\",2\n5,6\n", vec![good(1, &["a", "b"]), good(2, &["two\nlines", "2"]), good(3, &["5", "6"])]),
-        ("sep=;\na;b\n1,5;2\n", vec![good(1, &["a", "b"]), good(2, &["1,5", "2"])]),
-        ("a,b\r\"x\",2\r3,\"y\"", vec![good(1, &["a", "b"]), good(2, &["x", "2"]), good(3, &["3", "y"])]),
+        (
+            "a,b\n\"say \"\"hi\"\"\", \"2\" \n",
+            vec![good(1, &["a", "b"]), good(2, &["say \"hi\"", "2"])],
+        ),
+        (
+            "a,b\n\"two\nlines\",2\n5,6\n",
+            vec![
+                good(1, &["a", "b"]),
+                good(2, &["two\nlines", "2"]),
+                good(3, &["5", "6"]),
+            ],
+        ),
+        (
+            "sep=;\na;b\n1,5;2\n",
+            vec![good(1, &["a", "b"]), good(2, &["1,5", "2"])],
+        ),
+        (
+            "a,b\r\"x\",2\r3,\"y\"",
+            vec![good(1, &["a", "b"]), good(2, &["x", "2"]), good(3, &["3", "y"])],
+        ),
         ("a,b\n\"\",\"\"\n", vec![good(1, &["a", "b"]), good(2, &["", ""])]),
         ("a\tb\n\t\n", vec![good(1, &["a", "b"]), good(2, &["", ""])]),
     ] {
@@ -61,13 +89,33 @@ fn cells_are_what_a_spreadsheet_shows() {
 fn a_quote_too_many_costs_its_own_line_and_no_other() {
     for (text, expected) in [
         // Quotes inside of a cell are signs like others.
-        ("a,b\n6\" pipe,2\n\"Al\" Jones,3\n", vec![good(2, &["6\" pipe", "2"]), good(3, &["\"Al\" Jones", "3"])]),
+        (
+            "a,b\n6\" pipe,2\n\"Al\" Jones,3\n",
+            vec![good(2, &["6\" pipe", "2"]), good(3, &["\"Al\" Jones", "3"])],
+        ),
         // One that begins a cell and ends nowhere.
-        ("a,b\n\"Bob,1\nAda,2\nEve,3\n", vec![broken(2, &["\"Bob", "1"]), good(3, &["Ada", "2"]), good(4, &["Eve", "3"])]),
+        (
+            "a,b\n\"Bob,1\nAda,2\nEve,3\n",
+            vec![
+                broken(2, &["\"Bob", "1"]),
+                good(3, &["Ada", "2"]),
+                good(4, &["Eve", "3"]),
+            ],
+        ),
         // One that ends where no cell does.
-        ("a,b\n\"Bob,1\n\"Ada\" L,2\n", vec![broken(2, &["\"Bob", "1"]), good(3, &["\"Ada\" L", "2"])]),
+        (
+            "a,b\n\"Bob,1\n\"Ada\" L,2\n",
+            vec![broken(2, &["\"Bob", "1"]), good(3, &["\"Ada\" L", "2"])],
+        ),
         // One that swallows the beginning of a line, so that cells are missing.
-        ("a,b\n\"Bob,1\nAda,2\"\nEve,3\n", vec![broken(2, &["\"Bob", "1"]), good(3, &["Ada", "2\""]), good(4, &["Eve", "3"])]),
+        (
+            "a,b\n\"Bob,1\nAda,2\"\nEve,3\n",
+            vec![
+                broken(2, &["\"Bob", "1"]),
+                good(3, &["Ada", "2\""]),
+                good(4, &["Eve", "3"]),
+            ],
+        ),
         ("a,b\n1,\"x", vec![broken(2, &["1", "\"x"])]),
     ] {
         assert_eq!(rows(text)[1..], expected, "{text:?}");
@@ -79,7 +127,10 @@ fn a_quote_too_many_costs_its_own_line_and_no_other() {
     long.push_str("\n3,\"y\"");
     let read = rows(&long);
     assert_eq!(read.len(), 63, "sixty lines in quotes are no cell");
-    assert_eq!((&read[1], &read[62]), (&broken(2, &["1", "\"x"]), &good(63, &["3", "y"])));
+    assert_eq!(
+        (&read[1], &read[62]),
+        (&broken(2, &["1", "\"x"]), &good(63, &["3", "y"]))
+    );
 }
 
 #[test]
@@ -91,7 +142,13 @@ fn every_encoding_reads_the_same_however_it_is_cut() {
         let wide = |to: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(to).collect() };
         let ansi: Vec<u8> = text
             .chars()
-            .map(|c| if c == '\u{20ac}' { 0x80 } else { u8::try_from(u32::from(c)).unwrap() })
+            .map(|c| {
+                if c == '\u{20ac}' {
+                    0x80
+                } else {
+                    u8::try_from(u32::from(c)).unwrap()
+                }
+            })
             .collect();
         for (mark, encoded) in [
             (&b"\xef\xbb\xbf"[..], text.clone().into_bytes()),
@@ -103,7 +160,11 @@ fn every_encoding_reads_the_same_however_it_is_cut() {
         ] {
             let file = [mark, &encoded].concat();
             for chunk in [1, 2, 3, 5, 64, 1_000] {
-                assert_eq!(rows_of(&file, chunk, 2), expected, "{mark:?}, {sign:?}, cut each {chunk}");
+                assert_eq!(
+                    rows_of(&file, chunk, 2),
+                    expected,
+                    "{mark:?}, {sign:?}, cut each {chunk}"
+                );
             }
         }
     }
@@ -125,7 +186,11 @@ fn reading_goes_on_at_any_row_in_another_reader() {
             reader.end();
             let Next::Row(row) = reader.next() else { break };
             assert_eq!(row.place, place);
-            read.push((row.place.row, row.cells().map(str::to_owned).collect::<Vec<_>>(), row.fault));
+            read.push((
+                row.place.row,
+                row.cells().map(str::to_owned).collect::<Vec<_>>(),
+                row.fault,
+            ));
             place = reader.place();
         }
         assert_eq!(read, all);
