@@ -182,13 +182,22 @@ pub(crate) fn child(words: &[String]) -> Result<String, String> {
 /// Rows, leads, and rows whose phone stands above.
 fn check(path: &Path) -> Result<[u64; 3], String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    let shares = SeenPhones::shares(size);
+    let shares = shares(path, size)?;
     let mut counts = [0; 3];
     for share in 0..shares {
         let [rows, valid, duplicate] = once(path, share, shares)?;
         counts = [rows, counts[1] + valid, counts[2] + duplicate];
     }
     Ok(counts)
+}
+
+/// How often the file is gone through, by what its first rows have.
+fn shares(path: &Path, size: u64) -> Result<u32, String> {
+    let mut first = vec![0; 4 * HEAD_BYTES];
+    let mut file = File::open(path).map_err(|error| error.to_string())?;
+    let read = file.read(&mut first).map_err(|error| error.to_string())?;
+    let rows = first[..read].iter().filter(|byte| **byte == b'\n').count();
+    Ok(SeenPhones::shares(size, read as u64, rows as u64))
 }
 
 fn once(path: &Path, share: u32, shares: u32) -> Result<[u64; 3], String> {

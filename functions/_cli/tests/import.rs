@@ -174,7 +174,7 @@ async fn a_file_is_imported_corrected_taken_back_and_nobody_comes_twice() {
     let wrong = desk.redial(&["import", &file, "--campaign", "one"]).await;
     assert_eq!(wrong.code, Some(1));
     assert!(
-        wrong.error.contains("`name`") && wrong.error.contains("`phone`"),
+        wrong.error.contains("`name`") && wrong.error.contains("Kunde, Handy"),
         "{}",
         wrong.error
     );
@@ -190,7 +190,7 @@ async fn a_file_is_imported_corrected_taken_back_and_nobody_comes_twice() {
 async fn a_command_that_is_killed_anywhere_goes_on_where_it_was() {
     let desk = Desk::new("killed").await;
     // Two parts, for the command to be killed between them.
-    let note = "some words of a note, ".repeat(20);
+    let note = "some words of a note ".repeat(20);
     let mut text = "name,phone,a,b,c,d,e,f,g,h,i\n".to_owned();
     let mut rows = 0;
     while text.len() < 5 * 1_024 * 1_024 {
@@ -199,7 +199,7 @@ async fn a_command_that_is_killed_anywhere_goes_on_where_it_was() {
         text.push('\n');
         rows += 1;
     }
-    let file = desk.file("leads.csv", &text.replace("note, \n", "note\n"));
+    let file = desk.file("leads.csv", &text);
     let import = ["import", &file, "--campaign", "one", "--resume"];
     for wait_ms in [30, 100, 200, 400, 800, 1_600] {
         let mut child = desk

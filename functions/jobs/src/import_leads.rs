@@ -30,6 +30,9 @@ pub const ROWS_PER_STEP_MAX: usize = 1_000;
 /// Bytes of one step, for a file of long or empty rows: a thousand rows of a thousand bytes.
 const STEP_BYTES_MAX: u64 = 1_024 * 1_024;
 
+/// Bytes at the beginning of a file that tell how long its rows are: some hundreds of them.
+const FIRST_BYTES: u64 = 64 * 1_024;
+
 /// Where a step begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
@@ -100,7 +103,7 @@ impl<'a> Importer<'a> {
             app,
             checker: ImportFile::checker(&import, &plan),
             dry_run,
-            shares: if dry_run { SeenPhones::shares(plan.bytes) } else { 1 },
+            shares: if dry_run { shares(app, &import, &plan).await? } else { 1 },
             above: Mutex::new(None),
             rows_per_step,
             import,
@@ -402,6 +405,22 @@ impl<'a> Importer<'a> {
         }
         Ok(true)
     }
+}
+
+/// How often a dry run goes through the file.
+async fn shares(app: &App, import: &Import, plan: &ImportPlan) -> Result<u32, StepError> {
+    let mut file = ImportFile::open(&app.table, import, plan, None);
+    let (begin, mut rows) = (plan.begins.byte, 0);
+    file.rows(|row| {
+        rows += 1;
+        if row.place.byte - begin < FIRST_BYTES {
+            GoOn::Yes
+        } else {
+            GoOn::No
+        }
+    })
+    .await?;
+    Ok(SeenPhones::shares(plan.bytes, file.place().byte - begin, rows))
 }
 
 /// An import with its plan.

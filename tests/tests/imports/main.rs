@@ -309,7 +309,7 @@ async fn duplicates_are_told_apart_and_do_not_call_is_imported_and_never_dialed(
     );
 
     assert_eq!(app.post("/campaigns/one/start", json!({})).await.status, 200);
-    app.advance(chrono::TimeDelta::minutes(1)).await;
+    app.advance(chrono::TimeDelta::minutes(2)).await;
     let mut called: Vec<String> = app
         .calls()
         .await

@@ -1,18 +1,14 @@
 //! Phones of one file that were seen, in flat memory.
 //!
-//! A million of them are 20 MB. A larger file is gone through more often: each time only phones of one share are
+//! Those of a million rows are 20 MB. A larger file is gone through more often: each time only phones of one share are
 //! remembered, so that memory stays the same whatever the file is, and every phone is in one share.
 
 use std::collections::HashSet;
 
 use crate::Phone;
 
-/// Phones that are remembered at once.
-pub const SEEN_MAX: usize = 1_000_000;
-/// The least bytes of a row that can be a lead: a letter, a comma, eight digits, the end of the row.
-const ROW_BYTES_MIN: u64 = 11;
-/// Bytes of a row as they are in files of leads, in the least; a file of shorter ones remembers more phones at once.
-const ROW_BYTES_USUAL: u64 = 4 * ROW_BYTES_MIN;
+/// Phones that are remembered at once: as many as fit into 19 MB. One more would double that.
+pub const SEEN_MAX: u64 = 1_800_000;
 
 /// Phones that were seen.
 #[derive(Debug, Clone, Default)]
@@ -21,10 +17,10 @@ pub struct SeenPhones {
 }
 
 impl SeenPhones {
-    /// How often a file of so many bytes is gone through.
-    pub fn shares(bytes: u64) -> u32 {
-        let phones = bytes / ROW_BYTES_USUAL;
-        u32::try_from(phones / SEEN_MAX as u64 + 1).unwrap_or(u32::MAX)
+    /// How often a file of so many bytes is gone through, by what its first rows have.
+    pub fn shares(bytes: u64, first_bytes: u64, first_rows: u64) -> u32 {
+        let rows = bytes.saturating_mul(first_rows.max(1)) / first_bytes.max(1);
+        u32::try_from(rows / SEEN_MAX + 1).unwrap_or(u32::MAX)
     }
 
     /// Whether a phone is remembered in a turn.

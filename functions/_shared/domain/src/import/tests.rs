@@ -317,8 +317,9 @@ fn a_fix_file_can_be_corrected_and_imported() {
 
 #[test]
 fn phones_of_a_large_file_are_each_in_one_share() {
-    assert_eq!(SeenPhones::shares(0), 1);
-    assert_eq!(SeenPhones::shares(44 * SEEN_MAX as u64), 2);
+    assert_eq!(SeenPhones::shares(0, 0, 0), 1);
+    assert_eq!(SeenPhones::shares(80_000_000, 8_000, 100), 1, "a million rows");
+    assert_eq!(SeenPhones::shares(80 * SEEN_MAX, 8_000, 100), 2);
     let phone = |n: u32| crate::Phone::parse(&format!("+1212555{n:04}"), Region::US).unwrap();
     for n in 0..200 {
         let shares = (0..3).filter(|share| SeenPhones::is_in(&phone(n), *share, 3)).count();
