@@ -20,6 +20,7 @@ mod engines;
 #[expect(dead_code, reason = "the load script prints them")]
 mod figures;
 mod growth;
+mod import;
 mod lambdas;
 mod local;
 mod opening;
@@ -56,10 +57,11 @@ type Rows = Pin<Box<dyn Future<Output = Vec<Row>>>>;
 type Measure = fn(Size) -> Rows;
 
 /// All parts, in the order of the table: counts first. A part gives its rows for a size.
-const PARTS: [(&str, Measure); 7] = [
+const PARTS: [(&str, Measure); 8] = [
     (cycle::PART, |size| Box::pin(cycle::rows(size))),
     (tick::PART, |size| Box::pin(tick::rows(size))),
     (decisions::PART, |size| Box::pin(decisions::rows(size))),
+    (import::PART, |size| Box::pin(import::rows(size))),
     (local::PART, |size| Box::pin(local::rows(size))),
     (burst::PART, |size| Box::pin(burst::rows(size))),
     (lambdas::PART, |size| Box::pin(lambdas::rows(size))),
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
 fn work_as_child(words: &[String]) -> Result<(), String> {
     match words.split_first().map(|(part, words)| (part.as_str(), words)) {
         Some((decisions::PART, words)) => decisions::child(words),
+        Some((import::PART, words)) => println!("{}", import::child(words)?),
         Some((local::PART, words)) => {
             let held = runtime()?.block_on(local::child(words));
             println!("{}", held.ok_or("failed to read what this process holds")?);

@@ -78,6 +78,7 @@ pub(crate) fn campaign() -> Campaign {
         rule_set: sample(RuleSetName::parse("until-sale-or-dnc")),
         subject: sample(Subject::parse("general")),
         default_region: Region::US,
+        import: redial_domain::import::ImportRules::default(),
         voice: Voice::default(),
         script: CallScript::default(),
         caller_ids: Vec::new(),

@@ -92,6 +92,16 @@ fn two_hundred_webhooks_and_leads_lose_nothing() {
 }
 
 #[test]
+fn a_file_of_leads_is_read_in_little_memory() {
+    let (figures, said) = bench(&["import"]);
+    let held = rows(&figures, "import")
+        .iter()
+        .find(|row| row["unit"] == "MiB")
+        .unwrap();
+    assert_eq!(held["reached"], true, "{said}");
+}
+
+#[test]
 fn documents_say_what_the_figures_say() {
     let ran = Command::new(env!("CARGO_BIN_EXE_bench"))
         .arg("--check")

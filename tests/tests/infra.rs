@@ -23,7 +23,7 @@ use template::{Template, events_of_type, list, rights, root, text};
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
 /// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day` and `queue`; admin reads all but writes
 /// none. Reconcile sends jobs whose message was
-/// lost. Admin deletes, in batches, what is known about a person who is to be forgotten, and asks outcomes over the calls
+/// lost. Jobs deletes leads of an import that is undone, and writes those of one only while its job is open. Admin deletes, in batches, what is known about a person who is to be forgotten, and asks outcomes over the calls
 /// queue to end a call to a phone that was marked.
 const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
     (
@@ -89,6 +89,8 @@ const RIGHTS: [(&str, &[(&str, &str)]); 7] = [
         "jobs",
         &[
             ("Table", "dynamodb:BatchGetItem"),
+            ("Table", "dynamodb:ConditionCheckItem"),
+            ("Table", "dynamodb:DeleteItem"),
             ("Table", "dynamodb:GetItem"),
             ("Table", "dynamodb:PutItem"),
             ("Table", "dynamodb:Query"),

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use redial_aws::Environment;
 use redial_local::{data_dir::noted_url, options::PORT};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -91,6 +91,35 @@ impl Api {
         self.send(reqwest::Method::PUT, path, &[], Some(body)).await
     }
 
+    /// Bytes as they are, with a header.
+    pub(crate) async fn put_bytes(&self, path: &[&str], bytes: &[u8], header: (&str, &str)) -> Result<Value, Failure> {
+        let request = self.request(reqwest::Method::PUT, path, &[]);
+        let request = request
+            .header("content-type", "application/octet-stream")
+            .header(header.0, header.1);
+        json(self.answer(request.body(bytes.to_vec())).await?).await
+    }
+
+    /// Text as it is, and where the next piece begins.
+    pub(crate) async fn get_text(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(String, Option<String>), Failure> {
+        let answer = self.answer(self.request(reqwest::Method::GET, path, query)).await?;
+        let next = answer
+            .headers()
+            .get("x-next-cursor")
+            .and_then(|next| next.to_str().ok())
+            .map(str::to_owned);
+        if !answer.status().is_success() {
+            return json(answer).await.map(|_| (String::new(), None));
+        }
+        let broken = |_| Failure::new("failed to read the answer of the API to its end", "try again").that_may_pass();
+        let bytes = answer.bytes().await.map_err(broken)?;
+        Ok((String::from_utf8_lossy(&bytes).into_owned(), next))
+    }
+
     pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
         self.send(reqwest::Method::DELETE, path, query, None).await
     }
@@ -106,6 +135,14 @@ impl Api {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        let mut request = self.request(method, path, query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        json(self.answer(request).await?).await
+    }
+
+    fn request(&self, method: reqwest::Method, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(path);
@@ -113,10 +150,10 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.client.request(method, url).header("x-api-key", &self.key);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        self.client.request(method, url).header("x-api-key", &self.key)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let unreached = |_| {
             Failure::new(
                 format!(
@@ -127,14 +164,17 @@ impl Api {
             )
             .that_may_pass()
         };
-        let answer = request.send().await.map_err(unreached)?;
-        let status = answer.status();
-        let body: Value = answer.json().await.unwrap_or(Value::Null);
-        if status.is_success() {
-            Ok(body)
-        } else {
-            Err(refused(status, &body))
-        }
+        request.send().await.map_err(unreached)
+    }
+}
+
+async fn json(answer: Response) -> Result<Value, Failure> {
+    let status = answer.status();
+    let body: Value = answer.json().await.unwrap_or(Value::Null);
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(refused(status, &body))
     }
 }
 

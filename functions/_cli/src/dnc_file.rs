@@ -1,243 +1,137 @@
 //! A list of numbers as spreadsheets and CRMs write it, read as numbers with their lines.
 //!
-//! Data flow: bytes → UTF-8, whatever Unicode they are → the sign between columns, by the first line → one line at a
-//! time → the number, or why not. Memory holds one line and two buffers, whatever the file is. Knows nothing of marks.
+//! Data flow: bytes → [`redial_domain::sheet`], which reads files of leads, too → one row at a time → the number, or why not.
+//! Memory holds one row and a buffer, whatever the file is. Knows nothing of marks.
 //!
-//! A line is a record, though CSV lets a cell in quotes run over many: a quote too many would swallow every number up to the
-//! next one, and nobody would hear of it. So the second line of such a cell is told to have no number.
+//! A row in which a quote is wrong is read as it stands: whoever asked not to be called is not lost by a quote.
 //!
 //! A number is never shown, but for its last two digits.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
-use csv::{ByteRecord, ReaderBuilder};
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use redial_domain::sheet::{Dialect, Fault, HEAD_BYTES, Next, Reader};
 use redial_domain::{Phone, Region};
 
 use crate::failure::Failure;
 
-/// Bytes that are read at once. The first line is looked for in the first of them.
-const BYTES_AT_ONCE: u64 = 16 * 1024;
-/// Bytes of a line. Longer ones are no line of a list, and would be held in memory.
-const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Columns that hold the number, where none is named.
 const COLUMNS: [&str; 6] = ["phone", "phone_number", "phone number", "number", "mobile", "telephone"];
 /// Headings that are named when none fits: enough to see what kind of file it is.
 const HEADINGS_SHOWN_MAX: usize = 20;
-/// Signs between columns, and their names. Of those that are equally often in the first line the first one is it.
-const SIGNS: [(u8, &str); 3] = [(b',', "commas"), (b';', "semicolons"), (b'\t', "tabs")];
-/// How a line begins that tells the sign to Excel, and is no heading.
-const SIGN_LINE: &str = "sep=";
 
 /// A line of the file by its number: the phone, or why there is none.
 pub(crate) type Line = (u64, Result<Phone, String>);
 
 /// The numbers of a file, one after the other.
 pub(crate) struct Lines<R> {
-    text: BufReader<Utf8<R>>,
-    sign: u8,
-    line: Vec<u8>,
-    /// The number of the line.
-    at: u64,
-    record: ByteRecord,
+    rows: Rows<R>,
     column: usize,
     region: Region,
-    /// The first record, if it was a number and no heading.
-    first: bool,
-    /// Whether there is a record at all, be it a heading.
+    /// The first row, if it was a number and no heading.
+    first: Option<(u64, String)>,
+    /// Whether there is a row at all, be it a heading.
     pub(crate) begins: bool,
 }
 
 impl<R: Read> Lines<R> {
     pub(crate) fn new(file: R, column: Option<&str>, region: Region) -> Result<Self, Failure> {
-        let unread = |error: io::Error| Failure::new(format!("failed to read the file: {error}"), "can you open it?");
-        let mut text = BufReader::new(Utf8::new(file).map_err(unread)?);
-        let (sign, signs) = sign(text.fill_buf().map_err(unread)?);
         let mut lines = Self {
-            text,
-            sign,
-            line: Vec::new(),
-            at: 0,
-            record: ByteRecord::new(),
+            rows: Rows::new(file)?,
             column: 0,
             region,
-            first: false,
+            first: None,
             begins: false,
         };
-        let mut headings = lines.headings()?;
-        if headings.first().is_some_and(|first| first.starts_with(SIGN_LINE)) {
-            headings = lines.headings()?;
-        }
-        lines.begins = !headings.is_empty();
-        if lines.begins {
+        let found = lines
+            .rows
+            .next_full(|line, cells| (line, cells.map(str::to_owned).collect::<Vec<_>>()))?;
+        if let Some((line, cells)) = found {
+            lines.begins = true;
+            lines.rows.reader.expect_columns(cells.len());
+            let headings: Vec<String> = cells.iter().map(|cell| cell.to_lowercase()).collect();
             match place(&headings, column) {
                 Some(place) => lines.column = place,
                 // A file of nothing but numbers: its first line is one.
-                None if column.is_none() && headings.len() == 1 => lines.first = true,
-                None => return Err(no_column(&headings, column, signs)),
+                None if column.is_none() && headings.len() == 1 => lines.first = Some((line, cells.concat())),
+                None => return Err(no_column(&headings, column, lines.rows.signs)),
             }
         }
         Ok(lines)
     }
 
-    /// The cells of the first line that has any; none at the end of the file.
-    fn headings(&mut self) -> Result<Vec<String>, Failure> {
-        while self.advance()? {
-            if !self.is_blank() {
-                return Ok(self.record.iter().map(heading).collect());
-            }
-        }
-        Ok(Vec::new())
-    }
-
-    fn is_blank(&self) -> bool {
-        self.record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace))
-    }
-
-    fn advance(&mut self) -> Result<bool, Failure> {
-        let unread = |line: u64| {
-            Failure::new(
-                format!("failed to read line {line} of the file"),
-                "is it a CSV file, and can it be read to its end?",
-            )
-        };
-        self.at += 1;
-        self.line.clear();
-        let mut text = self.text.by_ref().take(LINE_BYTES_MAX);
-        let read = text.read_until(b'\n', &mut self.line).map_err(|_| unread(self.at))?;
-        if read as u64 == LINE_BYTES_MAX && !self.line.ends_with(b"\n") {
-            return Err(unread(self.at));
-        }
-        let quotes = self.line.iter().filter(|byte| **byte == b'"').count();
-        let mut reader = ReaderBuilder::new()
-            .delimiter(self.sign)
-            .has_headers(false)
-            .flexible(true)
-            // A single quote stands for itself.
-            .quoting(quotes % 2 == 0)
-            .buffer_capacity(read.max(1))
-            .from_reader(self.line.as_slice());
-        if !reader.read_byte_record(&mut self.record).map_err(|_| unread(self.at))? {
-            self.record.clear();
-        }
-        Ok(read > 0)
-    }
-
     /// The next line with its number, or why it has none. Lines without anything are no lines.
     pub(crate) fn next(&mut self) -> Result<Option<Line>, Failure> {
-        loop {
-            if !std::mem::take(&mut self.first) && !self.advance()? {
-                return Ok(None);
-            }
-            if self.is_blank() {
-                continue;
-            }
-            let line = self.at;
-            let raw = String::from_utf8_lossy(self.record.get(self.column).unwrap_or_default());
-            let number = Phone::parse(raw.trim_matches(['"', ' ']), self.region)
-                .map_err(|error| format!("{} {error}", masked(&raw)));
-            return Ok(Some((line, number)));
+        let (column, region) = (self.column, self.region);
+        if let Some((line, raw)) = self.first.take() {
+            return Ok(Some((line, number(&raw, region))));
         }
+        self.rows
+            .next_full(|line, cells| (line, number(cells.nth(column).unwrap_or_default(), region)))
     }
 
     /// Bytes of the file that were read.
-    pub(crate) fn byte(&self) -> u64 {
-        self.text.get_ref().taken
+    pub(crate) const fn byte(&self) -> u64 {
+        self.rows.taken
     }
 }
 
-/// The sign between columns, and its name: the one that is most often in the first line, outside of quotes.
-fn sign(head: &[u8]) -> (u8, &'static str) {
-    let mut quoted = false;
-    let mut counts = [0_usize; SIGNS.len()];
-    for byte in head.iter().take_while(|byte| **byte != b'\n') {
-        quoted ^= *byte == b'"';
-        for (count, (sign, _)) in counts.iter_mut().zip(SIGNS) {
-            *count += usize::from(*byte == sign && !quoted);
-        }
-    }
-    let most = counts.iter().max();
-    let at = counts.iter().position(|count| Some(count) == most);
-    SIGNS[at.unwrap_or_default()]
+fn number(raw: &str, region: Region) -> Result<Phone, String> {
+    Phone::parse(raw.trim_matches(['"', ' ']), region).map_err(|error| format!("{} {error}", masked(raw)))
 }
 
-/// A file as UTF-8: Excel's "Unicode text" is UTF-16. What no Unicode is becomes replacement signs, and no number is lost
-/// by that.
-struct Utf8<R> {
+/// The rows of a file.
+struct Rows<R> {
     file: R,
-    decoder: Decoder,
-    /// What was read and not yet decoded, behind `decoded` bytes.
-    raw: Vec<u8>,
-    decoded: usize,
-    /// Nothing more is in the file.
-    read_up: bool,
-    /// Nor in the decoder, which must not be asked again.
-    ended: bool,
+    reader: Reader,
+    signs: &'static str,
+    buffer: Vec<u8>,
     taken: u64,
 }
 
-impl<R: Read> Utf8<R> {
-    fn new(file: R) -> io::Result<Self> {
-        let mut utf8 = Self {
+impl<R: Read> Rows<R> {
+    fn new(mut file: R) -> Result<Self, Failure> {
+        let mut buffer = Vec::with_capacity(HEAD_BYTES);
+        let taken = fill(&mut file, &mut buffer)?;
+        let dialect = Dialect::of(&buffer);
+        let mut reader = Reader::new(dialect);
+        reader.push(buffer.get(dialect.skipped as usize..).unwrap_or_default());
+        Ok(Self {
             file,
-            decoder: UTF_8.new_decoder(),
-            raw: Vec::new(),
-            decoded: 0,
-            read_up: false,
-            ended: false,
-            taken: 0,
-        };
-        utf8.refill()?;
-        // A byte order mark tells the decoder better, and is taken out by it.
-        utf8.decoder = guess(&utf8.raw).new_decoder();
-        Ok(utf8)
+            reader,
+            signs: dialect.signs(),
+            buffer,
+            taken,
+        })
     }
 
-    fn refill(&mut self) -> io::Result<()> {
-        self.raw.clear();
-        self.decoded = 0;
-        let read = self.file.by_ref().take(BYTES_AT_ONCE).read_to_end(&mut self.raw)?;
-        self.read_up = read == 0;
-        self.taken += u64::try_from(read).unwrap_or_default();
-        Ok(())
-    }
-}
-
-/// The encoding of a file without a byte order mark. Digits and commas have a zero byte in UTF-16, before or behind.
-fn guess(head: &[u8]) -> &'static Encoding {
-    let zeros = |begin| head.iter().skip(begin).step_by(2).filter(|byte| **byte == 0).count();
-    match (zeros(0), zeros(1)) {
-        (0, 0) => UTF_8,
-        (before, behind) if before > behind => UTF_16BE,
-        _ => UTF_16LE,
-    }
-}
-
-impl<R: Read> Read for Utf8<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while !self.ended {
-            let raw = &self.raw[self.decoded..];
-            let (result, read, written, _) = self.decoder.decode_to_utf8(raw, out, self.read_up);
-            self.decoded += read;
-            if result == CoderResult::InputEmpty {
-                self.ended = self.read_up;
-                if !self.ended {
-                    self.refill()?;
+    /// What somebody makes of the next row that has anything, with its line.
+    fn next_full<T>(&mut self, make: impl Fn(u64, &mut dyn Iterator<Item = &str>) -> T) -> Result<Option<T>, Failure> {
+        loop {
+            match self.reader.next() {
+                Next::Row(row) if row.fault == Some(Fault::TooLong) => {
+                    return Ok(Some(make(row.place.line, &mut std::iter::empty())));
                 }
-            } else if written == 0 {
-                return Err(io::Error::other("no room for one character"));
-            }
-            if written > 0 {
-                return Ok(written);
+                Next::Row(row) if row.is_blank() => {}
+                Next::Row(row) => return Ok(Some(make(row.place.line, &mut row.cells()))),
+                Next::End => return Ok(None),
+                Next::More => match fill(&mut self.file, &mut self.buffer)? {
+                    0 => self.reader.end(),
+                    read => {
+                        self.taken += read;
+                        self.reader.push(&self.buffer);
+                    }
+                },
             }
         }
-        Ok(0)
     }
 }
 
-fn heading(cell: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cell);
-    text.trim().to_lowercase()
+/// The next bytes of a file, in place of those before.
+fn fill(file: &mut impl Read, buffer: &mut Vec<u8>) -> Result<u64, Failure> {
+    buffer.clear();
+    let unread = |error: io::Error| Failure::new(format!("failed to read the file: {error}"), "can you open it?");
+    let read = file.by_ref().take(HEAD_BYTES as u64).read_to_end(buffer);
+    Ok(read.map_err(unread)? as u64)
 }
 
 /// The column with the numbers.
@@ -283,6 +177,8 @@ fn masked(raw: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use redial_domain::sheet::ROW_BYTES_MAX;
+
     use super::*;
 
     fn read(text: &str, column: Option<&str>) -> Vec<(u64, Result<String, String>)> {
@@ -316,9 +212,9 @@ mod tests {
         let text = "name,phone\n\"Bob,2125550142\nAda,2125550142\n\"Al\" Jones,2125550142\n\"A, B\",\"2125550142\"\n";
         assert_eq!(numbers(text), [number(), number(), number(), number()]);
         let two_lines = "phone,note\n2125550142,\"two\nlines\"\n\n2125550142,x";
-        assert_eq!(numbers(two_lines), [number(), None, number()]);
-        let long = format!("phone\n{}\n", "1".repeat(usize::try_from(LINE_BYTES_MAX).unwrap()));
-        assert!(Lines::new(long.as_bytes(), None, Region::US).unwrap().next().is_err());
+        assert_eq!(numbers(two_lines), [number(), number()]);
+        let long = format!("phone\n{}\n2125550142\n", "1".repeat(ROW_BYTES_MAX + 1));
+        assert_eq!(numbers(&long), [None, number()]);
     }
 
     #[test]
@@ -392,7 +288,7 @@ mod tests {
         }
         let excels = bytes(b"sep=;\r\nname;phone\r\nA,B;2125550142\r\n");
         assert_eq!(excels, [(3, Ok("+12125550142".to_owned()))]);
-        // Not Unicode at all: names are spoilt, numbers are not.
+        // As Excel saves it on Windows.
         let latin = bytes(b"Stra\xdfe;phone\nM\xfcller;2125550142\n");
         assert_eq!(latin, [(2, Ok("+12125550142".to_owned()))]);
     }
@@ -404,7 +300,7 @@ mod tests {
             text.push_str(&format!("{}\u{1f600}\t+1212{n:07}\n", "x".repeat(n % 7)));
         }
         let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert!(wide.len() as u64 > 20 * BYTES_AT_ONCE);
+        assert!(wide.len() > 20 * HEAD_BYTES);
         for file in [text.as_bytes(), &wide] {
             let mut lines = Lines::new(file, None, Region::US).unwrap();
             let mut n = 0;

@@ -67,6 +67,22 @@ pub(crate) struct Import {
     at: At,
 }
 
+impl Import {
+    /// A list from an import of leads, of which only the numbers count.
+    pub(crate) const fn of(file: PathBuf, column: Option<String>, region: InRegion, at: At) -> Self {
+        Self {
+            file,
+            column,
+            source: String::new(),
+            said_at: None,
+            note: None,
+            from_line: 1,
+            region,
+            at,
+        }
+    }
+}
+
 /// A number and its line.
 struct Row {
     line: u64,
@@ -88,7 +104,12 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     let api = import.at.api()?;
     let (file, size) = open(&import.file)?;
     let mut lines = Lines::new(file, import.column.as_deref(), import.region.region)?;
-    let mut form = json!({"source": import.source});
+    let source = if import.source.is_empty() {
+        "import"
+    } else {
+        import.source.as_str()
+    };
+    let mut form = json!({"source": source});
     if let Some(at) = import.said_at {
         form["said_at"] = json!(at.to_rfc3339());
     }

@@ -14,6 +14,8 @@ pub(crate) struct Failure {
     pub(crate) code: Option<String>,
     /// Whether it may pass by itself.
     pub(crate) passes: bool,
+    /// What the command ends with: 1, unless it says what else.
+    pub(crate) exit: u8,
 }
 
 impl Failure {
@@ -23,6 +25,7 @@ impl Failure {
             hint: hint.into(),
             code: None,
             passes: false,
+            exit: 1,
         }
     }
 

@@ -11,6 +11,7 @@ mod dnc_import;
 mod explain;
 mod failure;
 mod forget;
+mod import;
 mod jobs;
 mod keys;
 mod keys_create;
@@ -50,6 +51,7 @@ enum Command {
     Law(law::LawArguments),
     Dnc(dnc::Dnc),
     Forget(forget::Forget),
+    Import(import::Import),
 }
 
 #[tokio::main]
@@ -66,12 +68,13 @@ async fn main() -> ExitCode {
         Command::Law(law) => law::run(law).await,
         Command::Dnc(dnc) => dnc::run(dnc).await,
         Command::Forget(forget) => forget::run(forget).await,
+        Command::Import(import) => import::run(import).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             print::failure(&failure);
-            ExitCode::FAILURE
+            ExitCode::from(failure.exit)
         }
     }
 }
@@ -95,7 +98,7 @@ mod tests {
         ];
         let mut commands = 0;
         for line in documents.iter().flat_map(|text| text.lines()).map(str::trim) {
-            if !["rules", "jobs", "dnc", "forget"]
+            if !["rules", "jobs", "dnc", "forget", "import"]
                 .iter()
                 .any(|of| line.starts_with(&format!("redial {of} ")))
             {
@@ -145,6 +148,12 @@ mod tests {
             "redial dnc import",
             "redial dnc import list.csv --source rumour",
             "redial forget +12125550142",
+            "redial import leads.csv",
+            "redial import --campaign one",
+            "redial import leads.csv --campaign one --map Handy",
+            "redial import leads.csv --campaign one --undo x",
+            "redial import leads.csv --do-not-call --dry-run",
+            "redial import leads.csv --campaign one --registry yesterday",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

@@ -103,6 +103,7 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             source: Some(field("source", new.source)?.unwrap_or_else(|| "api".to_owned())),
             crm_id: crm_id(new.crm_id)?,
             crm_list_id: field("list_id", new.list_id)?,
+            imported_by: None,
             custom: custom(new.custom)?,
         },
     };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc, Weekday};
 use chrono_tz::Tz;
 use redial_aws::web::Problem;
+use redial_domain::import::ImportRules;
 use redial_domain::law::us_state;
 use redial_domain::{
     Blackout, CallScript, CallerId, Campaign, ConsentAssertion, ConsentKind, LocalTime, Phone, Region, RuleSetName,
@@ -69,6 +70,8 @@ pub(crate) struct Fields {
     #[serde(default)]
     #[schemars(schema_with = "shapes::voice")]
     voice: Option<Voice>,
+    #[serde(default)]
+    import: Option<ImportFields>,
     #[serde(default, deserialize_with = "given")]
     consent: Option<Option<Asserted>>,
     #[serde(default, deserialize_with = "given")]
@@ -100,6 +103,16 @@ pub(crate) struct ShownNumber {
     cooldown_s: u32,
     #[serde(default)]
     calls_per_day_max: Option<u32>,
+}
+
+/// What is asked of files that are imported. Absent is left as it is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ImportFields {
+    #[serde(default)]
+    required: Option<Vec<String>>,
+    #[serde(default)]
+    sources: Option<Vec<String>>,
 }
 
 /// What is said about the consent of everybody in the campaign.
@@ -178,6 +191,14 @@ impl Fields {
                 ]),
                 None => None,
             };
+        }
+        if let Some(given) = &self.import {
+            let known = campaign.import.clone();
+            campaign.import = ImportRules {
+                required: given.required.clone().unwrap_or(known.required),
+                sources: given.sources.clone().unwrap_or(known.sources),
+            }
+            .normalized();
         }
         match &self.consent {
             None => {}
@@ -322,6 +343,7 @@ pub(crate) fn shown(campaign: &Campaign, now: DateTime<Utc>) -> Value {
         "subject": campaign.subject,
         "default_region": campaign.default_region,
         "voice": campaign.voice,
+        "import": campaign.import,
         "consent": campaign.consent.as_ref().map(|said| json!({
             "kind": said.kind,
             "statement": said.statement,

@@ -47,7 +47,7 @@ pub(crate) async fn forget(caller: &Caller<'_>) -> Result<Answer, Problem> {
             "deleted": deleted,
             "do_not_call": true,
             "hint": if done {
-                "the mark stays, so that no import brings the person back; payloads that matched no call expire within 30 days, backups of the table within 35"
+                "the mark stays, so that no import brings the person back; payloads that matched no call expire within 30 days, files of imports within 7, backups of the table within 35"
             } else {
                 "there is more: send the same request again"
             },

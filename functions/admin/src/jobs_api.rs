@@ -224,6 +224,11 @@ pub(crate) fn shown(job: &Job, now: DateTime<Utc>) -> Value {
             }
         }
         JobKind::LookAgain { campaign, .. } => shown["look_again"] = json!({"campaign_id": campaign}),
+        JobKind::Import { campaign, .. } => shown["import"] = json!({"campaign_id": campaign, "import_id": job.id}),
+        JobKind::UndoImport { campaign, import } => {
+            shown["undo_import"] = json!({"campaign_id": campaign, "import_id": import});
+            shown["counts"]["removed"] = json!(job.removed);
+        }
         JobKind::Unknown => {}
     }
     shown
@@ -284,6 +289,7 @@ mod tests {
             cursor: None,
             counts: [].into(),
             leads: DecidedLeads::default(),
+            removed: 0,
             problem: None,
         }
     }

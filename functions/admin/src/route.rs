@@ -130,6 +130,13 @@ impl Route {
             .asks("cursor", "`next_cursor` of the page before")
     }
 
+    /// Its body may be of these types instead.
+    pub(crate) const fn takes(mut self, types: &'static [&'static str], bytes_max: usize) -> Self {
+        self.takes = types;
+        self.body_bytes_max = bytes_max;
+        self
+    }
+
     /// Its answer is of this type.
     pub(crate) const fn gives(mut self, kind: &'static str) -> Self {
         self.gives = kind;

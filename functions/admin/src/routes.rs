@@ -1,6 +1,7 @@
 //! The table of routes: what the API does, one row each. Dispatch, roles, `API.md` and `/openapi.json` are made of it.
 
 mod campaigns;
+mod imports;
 mod law;
 mod leads;
 mod queue;
@@ -32,6 +33,14 @@ macro_rules! run {
             Box::pin($call)
         }
     };
+    ($caller:ident, $one:ident, $two:ident, $three:ident => $call:expr) => {
+        |$caller, parts| {
+            let $one = parts.first().copied().unwrap_or_default();
+            let $two = parts.get(1).copied().unwrap_or_default();
+            let $three = parts.get(2).copied().unwrap_or_default();
+            Box::pin($call)
+        }
+    };
 }
 pub(crate) use run;
 
@@ -39,6 +48,7 @@ static TABLE: LazyLock<Vec<Route>> = LazyLock::new(|| {
     [
         leads::rows(),
         campaigns::rows(),
+        imports::rows(),
         queue::rows(),
         law::rows(),
         rules::rows(),
@@ -125,7 +135,7 @@ mod tests {
             let (found, parts) = find(route.method, &path).unwrap_or_else(|problem| panic!("{}", problem.message));
             assert_eq!(format!("{found:?}"), format!("{route:?}"));
             assert_eq!(parts.len(), route.names().count());
-            assert!(parts.len() <= 2, "{route:?}: `run!` hands over two parts at most");
+            assert!(parts.len() <= 3, "{route:?}: `run!` hands over three parts at most");
         }
     }
 

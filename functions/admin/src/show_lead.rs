@@ -73,6 +73,8 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     shown["postal_code"] = json!(lead.postal_code);
     shown["timezone"] = json!(lead.zone.map(|zone| zone.name()));
     shown["source"] = json!(profile.source);
+    shown["import_id"] = json!(profile.imported_by.as_ref().map(|by| &by.import));
+    shown["import_row"] = json!(profile.imported_by.as_ref().map(|by| by.row));
     shown["custom"] = json!(profile.custom);
     shown["last_contact_at"] = json!(talk.as_ref().map(|talk| iso(talk.at)));
     shown["summary"] = json!(talk.as_ref().and_then(|talk| talk.summary.clone()));

@@ -16,8 +16,10 @@ use redial_aws::table::TableError;
 use tokio::time::{Duration, Instant};
 
 use crate::decide_again::Decider;
+use crate::import_leads::{Importer, ROWS_PER_STEP_MAX};
 use crate::look_again::Looker;
 use crate::replay::Replayer;
+use crate::undo_import::Undoer;
 
 /// An invocation begins no further step after this: two fifths of its time, so that the slowest step still fits.
 const TIME_USED_MAX: Duration = Duration::from_secs(JOBS_QUEUE.function_timeout_s as u64 * 2 / 5);
@@ -75,6 +77,8 @@ enum Work<'a> {
     Replay(Box<Replayer<'a>>),
     DecideAgain(Decider<'a>),
     LookAgain(Looker<'a>),
+    Import(Box<Importer<'a>>),
+    UndoImport(Box<Undoer<'a>>),
 }
 
 impl Work<'_> {
@@ -83,6 +87,8 @@ impl Work<'_> {
             Self::Replay(replayer) => replayer.step(job).await,
             Self::DecideAgain(decider) => decider.step(job).await,
             Self::LookAgain(looker) => looker.step(job).await,
+            Self::Import(importer) => importer.step(job).await,
+            Self::UndoImport(undoer) => undoer.step(job).await,
         }
     }
 }
@@ -121,6 +127,14 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
         JobKind::LookAgain { campaign, dry_run } => Looker::start(app, campaign.as_ref(), *dry_run)
             .await
             .map(Work::LookAgain),
+        JobKind::Import { campaign, dry_run } => {
+            let rows = attempts_per_step.min(ROWS_PER_STEP_MAX);
+            let importer = Importer::start(app, &job, campaign, *dry_run, rows).await;
+            importer.map(|importer| Work::Import(Box::new(importer)))
+        }
+        JobKind::UndoImport { campaign, import } => Undoer::start(app, campaign, import)
+            .await
+            .map(|undoer| Work::UndoImport(Box::new(undoer))),
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

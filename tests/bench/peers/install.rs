@@ -13,7 +13,7 @@ use std::{
 use crate::{Size, children};
 
 /// The files of this folder that the scripts need. They are copied, so that `node_modules` is beside them and not here.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 13] = [
     ("package.json", include_str!("package.json")),
     (LOCK, include_str!("package-lock.json")),
     (REQUIREMENTS, include_str!("requirements.txt")),
@@ -24,9 +24,13 @@ const FILES: [(&str, &str); 10] = [
     ("runtime.js", include_str!("runtime.js")),
     ("webhook.js", include_str!("webhook.js")),
     ("webhook.py", include_str!("webhook.py")),
+    (IMPORT_REQUIREMENTS, include_str!("import-requirements.txt")),
+    ("import_literal.py", include_str!("import_literal.py")),
+    ("import_tuned.py", include_str!("import_tuned.py")),
 ];
 const LOCK: &str = "package-lock.json";
 const REQUIREMENTS: &str = "requirements.txt";
+const IMPORT_REQUIREMENTS: &str = "import-requirements.txt";
 /// Node's packages are 44 MB; a slow line or a busy registry gets some minutes.
 const INSTALL_WAIT_MAX: Duration = Duration::from_secs(300);
 /// What answers at once when it is there.
@@ -96,24 +100,39 @@ pub(crate) async fn bundle(folder: &Path) -> Result<PathBuf, String> {
 
 /// Python with its packages, and the folder with the function.
 pub(crate) async fn python(size: Size) -> Result<(PathBuf, PathBuf), String> {
+    venv(size, "venv", REQUIREMENTS, include_str!("requirements.txt")).await
+}
+
+/// Python with pandas and pydantic, and the folder with the scripts that read a file of leads.
+pub(crate) async fn python_with_pandas(size: Size) -> Result<(PathBuf, PathBuf), String> {
+    venv(
+        size,
+        "venv-import",
+        IMPORT_REQUIREMENTS,
+        include_str!("import-requirements.txt"),
+    )
+    .await
+}
+
+/// Python in a folder of its own, with the packages of a list.
+async fn venv(size: Size, name: &str, list: &str, wanted: &str) -> Result<(PathBuf, PathBuf), String> {
     let folder = folder()?;
-    let python = folder.join("venv/bin/python");
-    let wanted = include_str!("requirements.txt");
-    if is_installed(&folder, REQUIREMENTS, wanted) {
+    let python = folder.join(name).join("bin/python");
+    if is_installed(&folder, list, wanted) {
         return Ok((python, folder));
     }
-    may_install(size, "Python's packages")?;
-    tell("Python's packages of requirements.txt", &folder);
+    may_install(size, &format!("Python's packages of {list}"))?;
+    tell(&format!("Python's packages of {list}"), &folder);
     let log = folder.join("pip.log");
     let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear", "venv"]).current_dir(&folder);
+    venv.args(["-m", "venv", "--clear", name]).current_dir(&folder);
     children::run(&mut venv, &log, INSTALL_WAIT_MAX).await?;
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
     // The Runtime Interface Client would build C++ otherwise.
-    pip.args(["--only-binary", ":all:", "--requirement", REQUIREMENTS]);
+    pip.args(["--only-binary", ":all:", "--requirement", list]);
     children::run(pip.current_dir(&folder), &log, INSTALL_WAIT_MAX).await?;
-    note_installed(&folder, REQUIREMENTS, wanted)?;
+    note_installed(&folder, list, wanted)?;
     Ok((python, folder))
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1 as dynamo;
 
@@ -44,11 +44,20 @@ impl Key {
     }
 }
 
+/// What a transaction may do with an item beside writing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Other {
+    Delete,
+    Look,
+}
+
 /// One conditional write, on its own or in a transaction.
 #[derive(Debug, Clone)]
 pub struct Change {
     pub(crate) key: Key,
     pub(crate) put: Option<Item>,
+    /// In a transaction only: the item is deleted, or only looked at.
+    other: Option<Other>,
     expression: Vec<String>,
     pub(crate) condition: Option<String>,
     pub(crate) names: HashMap<String, String>,
@@ -80,10 +89,27 @@ impl Change {
         }
     }
 
+    /// Deletes an item, in a transaction.
+    pub fn delete(key: Key) -> Self {
+        Self {
+            other: Some(Other::Delete),
+            ..Self::new(key, None)
+        }
+    }
+
+    /// Changes nothing: the transaction is made only if the condition holds.
+    pub fn look(key: Key) -> Self {
+        Self {
+            other: Some(Other::Look),
+            ..Self::new(key, None)
+        }
+    }
+
     fn new(key: Key, put: Option<Item>) -> Self {
         Self {
             key,
             put,
+            other: None,
             expression: vec![],
             condition: None,
             names: HashMap::new(),
@@ -194,6 +220,33 @@ impl Change {
         let expression = self.expression();
         let names = (!self.names.is_empty()).then_some(self.names);
         let values = (!self.values.is_empty()).then_some(self.values);
+        let corrupt = |error: aws_sdk_dynamodb::error::BuildError| TableError::Corrupt(error.to_string());
+        if let Some(other) = self.other {
+            let item = TransactWriteItem::builder();
+            return Ok(match other {
+                Other::Delete => item.delete(
+                    Delete::builder()
+                        .set_key(Some(self.key.item()))
+                        .set_condition_expression(self.condition)
+                        .set_expression_attribute_names(names)
+                        .set_expression_attribute_values(values)
+                        .table_name("")
+                        .build()
+                        .map_err(corrupt)?,
+                ),
+                Other::Look => item.condition_check(
+                    ConditionCheck::builder()
+                        .set_key(Some(self.key.item()))
+                        .set_condition_expression(self.condition)
+                        .set_expression_attribute_names(names)
+                        .set_expression_attribute_values(values)
+                        .table_name("")
+                        .build()
+                        .map_err(corrupt)?,
+                ),
+            }
+            .build());
+        }
         let item = match self.put {
             Some(item) => TransactWriteItem::builder().put(
                 Put::builder()
@@ -203,7 +256,7 @@ impl Change {
                     .set_expression_attribute_values(values)
                     .table_name("")
                     .build()
-                    .map_err(|error| TableError::Corrupt(error.to_string()))?,
+                    .map_err(corrupt)?,
             ),
             None => TransactWriteItem::builder().update(
                 Update::builder()
@@ -214,7 +267,7 @@ impl Change {
                     .set_expression_attribute_values(values)
                     .table_name("")
                     .build()
-                    .map_err(|error| TableError::Corrupt(error.to_string()))?,
+                    .map_err(corrupt)?,
             ),
         };
         Ok(item.build())

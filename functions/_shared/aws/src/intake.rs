@@ -5,10 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use redial_domain::law::{Doubt, Places, Told, says_nothing};
+use redial_domain::law::{Doubt, Law, Places, Told, says_nothing};
 use redial_domain::{
     Actor, Campaign, CampaignId, CampaignStatus, ClosedReason, Consent, Gate, GateInput, Lane, Lead, LeadId, LeadState,
-    Owner, Phone, Profile, Switches, WaitReason, gate, look_again, without_numbers,
+    Ledger, Owner, Phone, Profile, Switches, WaitReason, gate, look_again, without_numbers,
 };
 use redial_rules::RuleSet;
 
@@ -124,36 +124,13 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
     let ledger = app.table.ledger(&intake.phone).await?;
     let law = app.law(reading.law_version).await?;
     let rules = app.rules.in_use(&app.table, &campaign.rule_set, now).await?;
-    let mut lead = new_lead(app, &campaign, &rules, &intake, now);
-    let input = GateInput {
-        lead: &lead,
-        ledger: &ledger,
+    let around = Around {
         campaign: &campaign,
+        rules: &rules,
         law: &law,
         switches: reading.switches,
-        account_closed_until: None,
-        now,
     };
-    let opened = gate(&input);
-    match &opened {
-        Gate::Open => {}
-        Gate::Wait { reason, until } => {
-            lead.next_at = Some(if is_a_switch(reason) {
-                when_switched_on(&input, *until)
-            } else {
-                *until
-            });
-            lead.reason = Some(reason.code().to_owned());
-            if matches!(reason, WaitReason::DailyCap { .. }) {
-                lead.state = LeadState::DailyMaxReached;
-            }
-        }
-        Gate::Closed { reason } => {
-            lead.next_at = None;
-            lead.state = reason.state();
-            lead.reason = Some(reason.code().to_owned());
-        }
-    }
+    let (lead, opened) = around.newcomer(app, &intake, &ledger, now);
     let mut activities = vec![Activity::now(app, &actor, "added", intake.profile.source.clone()).about(&lead.id)];
     activities.extend(consent_activity(app, &actor, &intake, &lead.id));
     let retention_days = app.table.settings().await?.unwrap_or_default().retention_days;
@@ -178,6 +155,51 @@ pub async fn take_in(app: &App, id: &CampaignId, intake: Intake, actor: Actor) -
         reason: lead.reason,
         claimed,
     })
+}
+
+/// What every new lead of a campaign has around it.
+pub(crate) struct Around<'a> {
+    pub(crate) campaign: &'a Campaign,
+    pub(crate) rules: &'a RuleSet,
+    pub(crate) law: &'a Law,
+    pub(crate) switches: Switches,
+}
+
+impl Around<'_> {
+    /// A new lead in its place in the queue, and what the gate said. One truth for one lead and for a file of them.
+    pub(crate) fn newcomer(&self, app: &App, intake: &Intake, ledger: &Ledger, now: DateTime<Utc>) -> (Lead, Gate) {
+        let mut lead = new_lead(app, self.campaign, self.rules, intake, now);
+        let input = GateInput {
+            lead: &lead,
+            ledger,
+            campaign: self.campaign,
+            law: self.law,
+            switches: self.switches,
+            account_closed_until: None,
+            now,
+        };
+        let opened = gate(&input);
+        match &opened {
+            Gate::Open => {}
+            Gate::Wait { reason, until } => {
+                lead.next_at = Some(if is_a_switch(reason) {
+                    when_switched_on(&input, *until)
+                } else {
+                    *until
+                });
+                lead.reason = Some(reason.code().to_owned());
+                if matches!(reason, WaitReason::DailyCap { .. }) {
+                    lead.state = LeadState::DailyMaxReached;
+                }
+            }
+            Gate::Closed { reason } => {
+                lead.next_at = None;
+                lead.state = reason.state();
+                lead.reason = Some(reason.code().to_owned());
+            }
+        }
+        (lead, opened)
+    }
 }
 
 const fn is_a_switch(reason: &WaitReason) -> bool {

@@ -75,6 +75,20 @@ pub enum JobKind {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Writes leads from a file. The job has the import's id.
+    Import {
+        /// Into which campaign.
+        campaign: CampaignId,
+        /// Counts what would be written, and writes nothing.
+        dry_run: bool,
+    },
+    /// Deletes the leads of an import that nobody has called or changed.
+    UndoImport {
+        /// Whose leads.
+        campaign: CampaignId,
+        /// The import.
+        import: String,
+    },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]
     Unknown,
@@ -95,6 +109,9 @@ impl JobKind {
             } => "replan",
             Self::LookAgain { dry_run: false, .. } => "look_again",
             Self::LookAgain { dry_run: true, .. } => "explain",
+            Self::Import { dry_run: false, .. } => "import",
+            Self::Import { dry_run: true, .. } => "import_dry_run",
+            Self::UndoImport { .. } => "undo_import",
             Self::Unknown => "unknown",
         }
     }
@@ -243,6 +260,9 @@ pub struct Job {
     /// Leads that it decided again.
     #[serde(flatten)]
     pub leads: DecidedLeads,
+    /// Leads that it deleted, counted in the transactions that delete.
+    #[serde(default, rename = "u_removed")]
+    pub removed: u64,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -267,6 +287,7 @@ impl Job {
             cursor: None,
             counts: BTreeMap::new(),
             leads: DecidedLeads::default(),
+            removed: 0,
             problem: None,
         }
     }
@@ -292,7 +313,7 @@ impl Job {
     /// Counts a lead that is decided again, in the transaction that decides; of several calls of one lead only the last
     /// one counts it. A job that somebody ended decides no further lead.
     pub fn counts_lead(&self, is_last: bool, status: bool, stop: bool, sooner: Option<bool>) -> Change {
-        Change::update(
+        let count = Change::update(
             keys::job(&self.id),
             "ADD #d_all :last, #d_status :status, #d_stop :stop, #d_sooner :sooner, #d_later :later",
         )
@@ -300,10 +321,26 @@ impl Job {
         .value(":status", u8::from(status))
         .value(":stop", u8::from(stop))
         .value(":sooner", u8::from(sooner == Some(true)))
-        .value(":later", u8::from(sooner == Some(false)))
-        .value(":queued", JobState::Queued)
-        .value(":running", JobState::Running)
-        .when("#state = :queued OR #state = :running")
+        .value(":later", u8::from(sooner == Some(false)));
+        self.while_open(count)
+    }
+
+    /// Part of each transaction that writes leads for it: a job that somebody ended writes no further one.
+    pub fn goes_on(&self) -> Change {
+        self.while_open(Change::look(keys::job(&self.id)))
+    }
+
+    /// Counts leads in the transaction that deletes them.
+    pub fn counts_removed(&self, leads: usize) -> Change {
+        let count = Change::update(keys::job(&self.id), "ADD #u_removed :leads");
+        self.while_open(count.value(":leads", leads))
+    }
+
+    fn while_open(&self, change: Change) -> Change {
+        change
+            .value(":queued", JobState::Queued)
+            .value(":running", JobState::Running)
+            .when("#state = :queued OR #state = :running")
     }
 
     /// When it and its results are forgotten.
@@ -394,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_job_of_a_newer_build_is_read_as_one_that_nobody_here_can_do() {
-        let kind: JobKind = serde_json::from_str(r#"{"kind":"import","file":"x"}"#).unwrap();
+        let kind: JobKind = serde_json::from_str(r#"{"kind":"of_next_year","file":"x"}"#).unwrap();
         assert_eq!(kind, JobKind::Unknown);
     }
 

@@ -211,6 +211,37 @@ pub fn job_page(id: &str, shard: u32, part: u32, page: u32) -> Key {
     Key::new(job_items(id), format!("RESULT#{shard:02}#{part:04}#{page:05}"))
 }
 
+/// The imports of a campaign, by their id: newest last.
+pub fn imports(campaign: &CampaignId) -> String {
+    format!("IMPORTS#{campaign}")
+}
+
+/// An import.
+pub fn import(campaign: &CampaignId, id: &str) -> Key {
+    Key::new(imports(campaign), id)
+}
+
+/// What every [`import_part`] begins with.
+pub const IMPORT_PARTS: &str = "PART#";
+
+/// That a part of a file is here, with its size and the hash of its bytes.
+pub fn import_part(id: &str, part: u32) -> Key {
+    Key::new(job_items(id), format!("{IMPORT_PARTS}{part:05}"))
+}
+
+/// A piece of a part, by the hash of the part: two that were sent under one number do not mix.
+pub fn import_piece(id: &str, part: u32, hash: &str, piece: u32) -> Key {
+    Key::new(job_items(id), format!("BYTES#{part:05}#{hash}#{piece:02}"))
+}
+
+/// What every [`undo_kept`] begins with.
+pub const UNDO_KEPT: &str = "KEPT#";
+
+/// The leads that a step of an undo did not delete, by the first row that it looked at.
+pub fn undo_kept(id: &str, row: u64) -> Key {
+    Key::new(job_items(id), format!("{UNDO_KEPT}{row:012}"))
+}
+
 /// The draft of a rule set.
 pub fn rules_draft(set: &RuleSetName) -> Key {
     Key::new(format!("RULES#{set}"), "DRAFT")

@@ -72,7 +72,7 @@ const OPTIONAL: [&str; 13] = [
 ];
 
 /// A lead as an item, with its places in the indexes.
-fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change, TableError> {
+pub(crate) fn lead_change(lead: &Lead, expires_at: Option<DateTime<Utc>>) -> Result<Change, TableError> {
     let key = keys::lead(&lead.phone, &lead.campaign);
     let mut item = write(lead)?;
     let (q_pk, q_sk) = keys::queue_place(lead);
@@ -123,7 +123,7 @@ pub(crate) fn lead_update(lead: &Lead, seen: u64, expires_at: Option<DateTime<Ut
         .when("#ver = :seen_version"))
 }
 
-fn lead_of(item: Item, now: DateTime<Utc>) -> Result<Option<Lead>, TableError> {
+pub(crate) fn lead_of(item: Item, now: DateTime<Utc>) -> Result<Option<Lead>, TableError> {
     let expired = item
         .get(EXPIRES_AT)
         .and_then(|value| value.as_n().ok())
@@ -392,7 +392,7 @@ impl Table {
     }
 }
 
-fn profile_change(phone: &Phone, campaign: &CampaignId, profile: &Profile) -> Change {
+pub(crate) fn profile_change(phone: &Phone, campaign: &CampaignId, profile: &Profile) -> Change {
     let change = Change::put(keys::profile(phone, campaign), profile);
     match &profile.crm_id {
         Some(id) => change.with("r_pk", aws_sdk_dynamodb::types::AttributeValue::S(keys::crm_ref(id))),

@@ -4,9 +4,10 @@
 //! holds them. Doing it twice changes nothing.
 
 use chrono::{DateTime, Utc};
+use redial_domain::import::ImportRules;
 use redial_domain::{
     Actor, CallScript, Campaign, CampaignError, CampaignId, CampaignStatus, ConsentAssertion, ConsentKind, Life,
-    PRIORITY_DEFAULT, Region, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
+    PRIORITY_DEFAULT, RuleSetName, STATEMENT_MAX, Settings, Subject, Voice,
 };
 use redial_rules::Defaults;
 
@@ -95,7 +96,12 @@ pub fn campaign_from_defaults(
         intervals_min: None,
         rule_set,
         subject: Subject::parse(DEFAULT_SUBJECT).map_err(|error| SetupError::Environment(error.to_string()))?,
-        default_region: Region::US,
+        default_region: defaults.default_region,
+        import: ImportRules {
+            required: defaults.required_columns.clone(),
+            ..ImportRules::default()
+        }
+        .normalized(),
         voice: Voice::default(),
         script: CallScript::default(),
         caller_ids: Vec::new(),

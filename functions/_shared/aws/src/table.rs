@@ -434,6 +434,12 @@ impl Table {
         if let Some(update) = &mut item.update {
             update.table_name.clone_from(&self.name);
         }
+        if let Some(delete) = &mut item.delete {
+            delete.table_name.clone_from(&self.name);
+        }
+        if let Some(look) = &mut item.condition_check {
+            look.table_name.clone_from(&self.name);
+        }
         item
     }
 }

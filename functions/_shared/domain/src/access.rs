@@ -29,6 +29,8 @@ pub enum Permission {
     ChangeLead,
     /// Add leads.
     AddLead,
+    /// Import leads from a file, read what is wrong with it, undo it.
+    ImportLeads,
     /// Create, change, start and pause campaigns; the business switch; limits.
     ManageCampaigns,
     /// Draft, check, replay, publish and roll back rules; cancel jobs.
@@ -81,6 +83,7 @@ impl Role {
             Permission::PostWebhook => return self == Self::Webhook,
             Permission::View | Permission::ChangeLead | Permission::MarkDoNotCall => Self::Agent,
             Permission::AddLead
+            | Permission::ImportLeads
             | Permission::ManageCampaigns
             | Permission::ManageRules
             | Permission::ListDoNotCall

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::import::ImportRules;
 use crate::{
     Brake, BrakeLifted, CallScript, CallScriptError, CallerId, CallerIdError, CampaignId, CampaignStatus,
     ConsentAssertion, Life, PRIORITY_DEFAULT, PRIORITY_MAX, PRIORITY_MIN, Region, RuleSetName, Subject, Window,
@@ -78,6 +79,9 @@ pub struct Campaign {
     pub subject: Subject,
     /// Where numbers without a country code are from.
     pub default_region: Region,
+    /// What it asks of files that are imported into it.
+    #[serde(default)]
+    pub import: ImportRules,
     /// What is said, and as whom.
     pub voice: Voice,
     /// What is said to each lead in its own words, and what the agent finds out.
@@ -291,6 +295,7 @@ impl Campaign {
                 );
             }
         }
+        self.import.check().or_else(|(name, why)| field(name, why))?;
         within("max_duration_min", self.voice.max_duration_min, CALL_MIN_MAX)?;
         if self.voice.provider != "bland" {
             return field(

@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::import::ImportedBy;
 use crate::law::Told;
 use crate::{AttemptId, CallId, CampaignId, Consent, LeadId, ListId, Outcome, Owner, Phone, StatusName};
 
@@ -277,6 +278,9 @@ pub struct Profile {
     /// The CRM's id of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crm_list_id: Option<String>,
+    /// Which row of which import it was written by; explains where the lead is from.
+    #[serde(default, rename = "import", skip_serializing_if = "Option::is_none")]
+    pub imported_by: Option<ImportedBy>,
     /// Everything else the source sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,

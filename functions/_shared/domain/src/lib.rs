@@ -18,6 +18,7 @@ mod explain;
 mod explicit_stop;
 mod gate;
 mod ids;
+pub mod import;
 mod lateness;
 pub mod law;
 mod lead;
@@ -34,6 +35,7 @@ mod rule;
 
 mod settings;
 mod share;
+pub mod sheet;
 mod spread;
 mod stop_in_summary;
 mod times;

@@ -102,28 +102,34 @@ impl Phone {
         if raw.contains(['e', 'E']) && raw.bytes().all(|b| b.is_ascii_digit() || b"eE+.,".contains(&b)) {
             return Err(PhoneError::Rounded);
         }
-        let mut digits = String::with_capacity(15);
+        // On the stack: millions of rows are read in one go. No text of RAW_MAX bytes has more digits.
+        let mut kept = [0_u8; RAW_MAX];
+        let mut count = 0;
+        let mut international = false;
         for c in raw.chars() {
             match c {
-                '0'..='9' => digits.push(c),
-                '+' if digits.is_empty() => {}
+                '0'..='9' => {
+                    if let (Some(place), Ok(digit)) = (kept.get_mut(count), u8::try_from(c)) {
+                        *place = digit;
+                    }
+                    count += 1;
+                }
+                '+' if count == 0 => international = true,
                 ' ' | '\u{a0}' | '-' | '\u{2010}'..='\u{2015}' | '.' | '(' | ')' | '/' => {}
                 // Marks that some systems put around numbers inside right-to-left text.
                 '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
                 _ => return Err(PhoneError::Characters),
             }
         }
+        let digits = std::str::from_utf8(&kept[..count.min(RAW_MAX)]).map_err(|_| PhoneError::Characters)?;
         if digits.is_empty() {
             return Err(PhoneError::Empty);
         }
-        let international = raw
-            .trim_start_matches(|c: char| !c.is_ascii_digit() && c != '+')
-            .starts_with('+');
         if international {
-            return Self::from_full(&digits);
+            return Self::from_full("", digits);
         }
         if let Some(full) = digits.strip_prefix("00") {
-            return Self::from_full(full);
+            return Self::from_full("", full);
         }
         let lengths = region.national_lengths();
         if let Some(national) = digits
@@ -132,11 +138,11 @@ impl Phone {
         {
             // `15555550100` and `919876543210`: already with the code. A ten-digit Indian number may itself start
             // with 91, but then what is left is too short to match.
-            return Self::from_full(&format!("{}{national}", region.code()));
+            return Self::from_full(region.code(), national);
         }
-        let national = digits.strip_prefix('0').unwrap_or(&digits);
+        let national = digits.strip_prefix('0').unwrap_or(digits);
         if lengths.contains(&national.len()) {
-            return Self::from_full(&format!("{}{national}", region.code()));
+            return Self::from_full(region.code(), national);
         }
         Err(PhoneError::Length {
             digits: digits.len(),
@@ -144,23 +150,34 @@ impl Phone {
         })
     }
 
-    fn from_full(digits: &str) -> Result<Self, PhoneError> {
-        let known = Region::of(digits);
+    /// A whole number, of its country's code and the rest.
+    fn from_full(code: &str, rest: &str) -> Result<Self, PhoneError> {
+        let known = if code.is_empty() {
+            Region::of(rest)
+        } else {
+            Region::of(code)
+        };
+        let length = code.len() + rest.len();
         let fits = match known {
-            Some(region) => region
-                .national_lengths()
-                .contains(&(digits.len() - region.code().len())),
-            None => (8..=15).contains(&digits.len()) && !digits.starts_with('0'),
+            Some(region) => region.national_lengths().contains(&(length - region.code().len())),
+            None => (8..=15).contains(&length) && !rest.starts_with('0'),
         };
         if fits {
-            Ok(Self(format!("+{digits}")))
+            let mut full = String::with_capacity(length + 1);
+            full.push('+');
+            full.push_str(code);
+            full.push_str(rest);
+            Ok(Self(full))
         } else {
             let region = known.map_or("any country", Region::name);
-            Err(PhoneError::Length {
-                digits: digits.len(),
-                region,
-            })
+            Err(PhoneError::Length { digits: length, region })
         }
+    }
+
+    /// Its digits as a number, which is as good as itself and needs no memory of its own.
+    pub fn number(&self) -> u64 {
+        let digits = self.0.bytes().filter(u8::is_ascii_digit);
+        digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     }
 
     /// The number with its plus sign.
@@ -189,7 +206,7 @@ impl TryFrom<String> for Phone {
     type Error = PhoneError;
     fn try_from(raw: String) -> Result<Self, PhoneError> {
         match raw.strip_prefix('+') {
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Self::from_full(digits),
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Self::from_full("", digits),
             _ => Err(PhoneError::Characters),
         }
     }

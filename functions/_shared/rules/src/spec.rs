@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::Weekday;
 use chrono_tz::Tz;
-use redial_domain::{Disposition, LocalTime, Outcome, RuleSetName, StatusName, Window};
+use redial_domain::{Disposition, LocalTime, Outcome, Region, RuleSetName, StatusName, Window};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// In the table of moves: every other status.
@@ -168,6 +168,12 @@ pub struct Defaults {
     pub attempts_per_day_max: u32,
     /// Calls at once.
     pub max_concurrent_calls: u32,
+    /// Where numbers without a country code are from.
+    #[serde(default)]
+    pub default_region: Region,
+    /// Columns that an imported file has to fill, beside name and phone.
+    #[serde(default)]
+    pub required_columns: Vec<String>,
     /// Calling hours.
     #[serde(deserialize_with = "window")]
     pub window: Window,

@@ -39,6 +39,7 @@ pub(crate) fn campaign() -> Campaign {
         rule_set: RuleSetName::parse("until-sale-or-dnc").unwrap(),
         subject: Subject::parse("general").unwrap(),
         default_region: Region::US,
+        import: crate::import::ImportRules::default(),
         voice: Voice::default(),
         script: CallScript::default(),
         caller_ids: Vec::new(),

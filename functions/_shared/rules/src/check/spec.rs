@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use redial_domain::import::ImportRules;
 use redial_domain::{Disposition, RuleSetName, find_explicit_stop, normalize_word};
 
 use crate::Finding;
@@ -244,6 +245,13 @@ fn numbers(spec: &Spec, found: &mut Found<'_>) {
         defaults.max_concurrent_calls,
         redial_domain::MAX_CONCURRENT_CALLS_MAX,
     );
+    let import = ImportRules {
+        required: defaults.required_columns.clone(),
+        ..ImportRules::default()
+    };
+    if let Err((_, why)) = import.normalized().check() {
+        found.say("required_columns", format!("`required_columns`: {why}"));
+    }
     if let Err(error) = defaults.window.check() {
         found.say("[defaults.window]", error.to_string());
     }

@@ -51,6 +51,7 @@ fn campaign() -> Campaign {
         rule_set: set(),
         subject: Subject::parse("x").unwrap(),
         default_region: Region::US,
+        import: redial_domain::import::ImportRules::default(),
         voice: Voice::default(),
         script: CallScript::default(),
         caller_ids: Vec::new(),
