@@ -390,6 +390,7 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
         lane: Lane::Fresh,
         shard: intake.phone.bucket(campaign.shards),
         attempts: 0,
+        answered: 0,
         today: None,
         refusals: 0,
         outcomes: Vec::new(),
