@@ -91,6 +91,10 @@ impl Api {
         self.send(reqwest::Method::PUT, path, &[], Some(body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(reqwest::Method::PATCH, path, &[], Some(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
         self.send(reqwest::Method::DELETE, path, query, None).await
     }

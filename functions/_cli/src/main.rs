@@ -17,6 +17,7 @@ mod keys_create;
 mod keys_list;
 mod keys_revoke;
 mod law;
+mod leads;
 mod local;
 mod log;
 mod print;
@@ -48,6 +49,7 @@ enum Command {
     Explain(explain::Explain),
     Evidence(explain::Evidence),
     Law(law::LawArguments),
+    Leads(leads::Leads),
     Dnc(dnc::Dnc),
     Forget(forget::Forget),
 }
@@ -64,6 +66,7 @@ async fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain).await,
         Command::Evidence(evidence) => explain::export(evidence).await,
         Command::Law(law) => law::run(law).await,
+        Command::Leads(leads) => leads::run(leads).await,
         Command::Dnc(dnc) => dnc::run(dnc).await,
         Command::Forget(forget) => forget::run(forget).await,
     };
@@ -95,7 +98,7 @@ mod tests {
         ];
         let mut commands = 0;
         for line in documents.iter().flat_map(|text| text.lines()).map(str::trim) {
-            if !["rules", "jobs", "dnc", "forget"]
+            if !["rules", "jobs", "dnc", "forget", "leads"]
                 .iter()
                 .any(|of| line.starts_with(&format!("redial {of} ")))
             {
@@ -145,6 +148,10 @@ mod tests {
             "redial dnc import",
             "redial dnc import list.csv --source rumour",
             "redial forget +12125550142",
+            "redial leads find",
+            "redial leads find Anna --limit 0",
+            "redial leads status 01J",
+            "redial leads status 01J sale --callback-at tomorrow",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

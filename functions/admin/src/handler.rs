@@ -15,10 +15,11 @@ use tokio::sync::OnceCell;
 
 use crate::request::{Caller, not_found, unavailable};
 use crate::{
-    accounts_api, add_lead, brake, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
-    explain_lead, forget, jobs_api, law_api, lead_consent, queue_config, queue_lead, queue_records, queue_status,
-    queue_switches, report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return,
-    rules_show, show_lead,
+    accounts_api, add_lead, brake, call_now, campaign_api, do_not_call, do_not_call_list, evidence, explain_campaign,
+    explain_lead, forget, jobs_api, law_api, lead_callback, lead_change, lead_consent, lead_history, lead_notes,
+    lead_status, lead_statuses, leads_list, queue_config, queue_lead, queue_records, queue_status, queue_switches,
+    report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show,
+    show_lead,
 };
 
 /// The function.
@@ -192,6 +193,19 @@ impl Handler {
             ("GET", ["campaigns", id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
             ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
             ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
+            ("GET", ["api", "lead-statuses"]) => lead_statuses::list(caller.may(View)?).await,
+            ("GET", ["api", "leads"]) => leads_list::list(caller.may(View)?).await,
+            ("POST", ["api", "leads", "search"]) => leads_list::search(caller.may(View)?).await,
+            ("POST", ["api", "leads", "status"]) => lead_status::change_many(caller.may(ChangeLead)?).await,
+            ("PATCH", ["api", "leads", id]) => lead_change::change(caller.may(ChangeLead)?, id).await,
+            ("PATCH", ["api", "leads", id, "status"]) => lead_status::change(caller.may(ChangeLead)?, id).await,
+            ("POST", ["api", "leads", id, "callback"]) => lead_callback::promise(caller.may(ChangeLead)?, id).await,
+            ("POST", ["api", "leads", id, "call"]) => call_now::call(caller.may(ChangeLead)?, id).await,
+            ("POST", ["api", "leads", id, "notes"]) => lead_notes::add(caller.may(ChangeLead)?, id).await,
+            ("GET", ["api", "leads", id, "notes"]) => lead_notes::list(caller.may(View)?, id).await,
+            ("PUT", ["api", "leads", id, "tags"]) => lead_change::tag(caller.may(ChangeLead)?, id).await,
+            ("GET", ["api", "leads", id, "history"]) => lead_history::show(caller.may(View)?, id).await,
+            ("GET", ["campaigns", id, "leads"]) => leads_list::of_campaign(caller.may(View)?, id).await,
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,

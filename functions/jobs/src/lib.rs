@@ -4,6 +4,7 @@ mod decide_again;
 mod handler;
 mod lines;
 mod look_again;
+mod move_status;
 mod past_calls;
 mod replay;
 mod run_job;

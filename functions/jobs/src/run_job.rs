@@ -17,6 +17,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::decide_again::Decider;
 use crate::look_again::Looker;
+use crate::move_status::StatusMover;
 use crate::replay::Replayer;
 
 /// An invocation begins no further step after this: two fifths of its time, so that the slowest step still fits.
@@ -75,6 +76,7 @@ enum Work<'a> {
     Replay(Box<Replayer<'a>>),
     DecideAgain(Decider<'a>),
     LookAgain(Looker<'a>),
+    MoveStatus(Box<StatusMover<'a>>),
 }
 
 impl Work<'_> {
@@ -83,6 +85,7 @@ impl Work<'_> {
             Self::Replay(replayer) => replayer.step(job).await,
             Self::DecideAgain(decider) => decider.step(job).await,
             Self::LookAgain(looker) => looker.step(job).await,
+            Self::MoveStatus(mover) => mover.step(job).await,
         }
     }
 }
@@ -121,6 +124,15 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
         JobKind::LookAgain { campaign, dry_run } => Looker::start(app, campaign.as_ref(), *dry_run)
             .await
             .map(Work::LookAgain),
+        JobKind::MoveStatus {
+            campaign,
+            from,
+            to,
+            why,
+            dry_run,
+        } => StatusMover::start(app, &job, campaign, (from, to), why.as_deref(), *dry_run)
+            .await
+            .map(|mover| Work::MoveStatus(Box::new(mover))),
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

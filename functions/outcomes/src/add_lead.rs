@@ -30,6 +30,7 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
             source: Some(source.to_owned()),
             crm_id: lead.crm_id,
             crm_list_id: lead.list_id,
+            tags: Vec::new(),
             custom: lead.custom,
         },
     };

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use redial_domain::{Actor, Campaign, CampaignId, RuleSetName};
+use redial_domain::{Actor, Campaign, CampaignId, RuleSetName, StatusName};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
@@ -75,6 +75,21 @@ pub enum JobKind {
         #[serde(default)]
         dry_run: bool,
     },
+    /// Moves all leads of a status to another one, as a person asked.
+    MoveStatus {
+        /// Whose leads.
+        campaign: CampaignId,
+        /// The status that they have.
+        from: StatusName,
+        /// The status to go to.
+        to: StatusName,
+        /// Why, in the words of whoever asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// Counts what would become of them, and changes nothing.
+        #[serde(default)]
+        dry_run: bool,
+    },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]
     Unknown,
@@ -95,6 +110,7 @@ impl JobKind {
             } => "replan",
             Self::LookAgain { dry_run: false, .. } => "look_again",
             Self::LookAgain { dry_run: true, .. } => "explain",
+            Self::MoveStatus { .. } => "move_status",
             Self::Unknown => "unknown",
         }
     }

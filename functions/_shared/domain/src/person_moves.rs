@@ -59,7 +59,9 @@ pub fn moved_by_person(
     }
     match lead.state {
         // It was stopped, and at this status nothing stops it. What the gate closes for good stays closed.
-        LeadState::Completed => planned(input, moved, "resumed_by_status"),
+        LeadState::Completed if lead.status != *to || callback_at.is_some() => {
+            planned(input, moved, "resumed_by_status")
+        }
         _ if lead.state.waits() && callback_at.is_some() => planned(input, moved, "callback"),
         _ => moved,
     }
