@@ -77,7 +77,8 @@ impl Handler {
             request,
             actor,
         };
-        self.route(&caller, request.method(), &path).await
+        // On the heap: as long as the longest of all stories, it is more than a thread's stack should hold beside the rest.
+        Box::pin(self.route(&caller, request.method(), &path)).await
     }
 
     async fn who(&self, request: &Request) -> Result<Actor, Problem> {
