@@ -21,8 +21,8 @@ use template::{Template, events_of_type, list, rights, root, text};
 ///
 /// `PutItem` of tick, reconcile and outcomes is for the first settings and the first campaign, made by whoever runs
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
-/// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day` and `queue`; admin reads all but writes
-/// none. Reconcile sends jobs whose message was
+/// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day`, `queue` and `board`; admin reads all but
+/// writes none. Reconcile sends jobs whose message was
 /// lost. Admin deletes, in batches, what is known about a person who is to be forgotten, and asks outcomes over the calls
 /// queue to end a call to a phone that was marked.
 const RIGHTS: [(&str, &[(&str, &str)]); 7] = [

@@ -3,6 +3,7 @@
 //! Data flow: no key in the URL → X-API-Key → role → route → one file per action. Every answer is JSON; every refusal
 //! has `code`, `message` and `hint`. Query strings are never logged: they may hold a phone number.
 
+use futures::future::BoxFuture;
 use lambda_runtime::Error;
 use redial_aws::App;
 use redial_aws::jobs::WhichLeads;
@@ -21,6 +22,8 @@ use crate::{
     report_call, rules_again, rules_approval, rules_draft, rules_publish, rules_replay, rules_return, rules_show,
     show_lead,
 };
+
+type Answered = Result<Answer, Problem>;
 
 /// The function.
 #[derive(Debug, Clone)]
@@ -77,8 +80,7 @@ impl Handler {
             request,
             actor,
         };
-        // On the heap: as long as the longest of all stories, it is more than a thread's stack should hold beside the rest.
-        Box::pin(self.route(&caller, request.method(), &path)).await
+        self.route(&caller, request.method(), &path).await
     }
 
     async fn who(&self, request: &Request) -> Result<Actor, Problem> {
@@ -194,19 +196,37 @@ impl Handler {
             ("GET", ["campaigns", id, "explain"]) => explain_campaign::show(caller.may(View)?, id).await,
             ("POST", ["campaigns", id, "explain"]) => explain_campaign::start(caller.may(View)?, id).await,
             ("POST", ["api", "forget"]) => forget::forget(caller.may(Permission::ForgetPerson)?).await,
-            ("GET", ["api", "lead-statuses"]) => lead_statuses::list(caller.may(View)?).await,
-            ("GET", ["api", "leads"]) => leads_list::list(caller.may(View)?).await,
-            ("POST", ["api", "leads", "search"]) => leads_list::search(caller.may(View)?).await,
-            ("POST", ["api", "leads", "status"]) => lead_status::change_many(caller.may(ChangeLead)?).await,
-            ("PATCH", ["api", "leads", id]) => lead_change::change(caller.may(ChangeLead)?, id).await,
-            ("PATCH", ["api", "leads", id, "status"]) => lead_status::change(caller.may(ChangeLead)?, id).await,
-            ("POST", ["api", "leads", id, "callback"]) => lead_callback::promise(caller.may(ChangeLead)?, id).await,
-            ("POST", ["api", "leads", id, "call"]) => call_now::call(caller.may(ChangeLead)?, id).await,
-            ("POST", ["api", "leads", id, "notes"]) => lead_notes::add(caller.may(ChangeLead)?, id).await,
-            ("GET", ["api", "leads", id, "notes"]) => lead_notes::list(caller.may(View)?, id).await,
-            ("PUT", ["api", "leads", id, "tags"]) => lead_change::tag(caller.may(ChangeLead)?, id).await,
-            ("GET", ["api", "leads", id, "history"]) => lead_history::show(caller.may(View)?, id).await,
-            ("GET", ["campaigns", id, "leads"]) => leads_list::of_campaign(caller.may(View)?, id).await,
+            ("GET", ["api", "lead-statuses"]) => on_heap(caller.may(View), lead_statuses::list)?.await,
+            ("GET", ["api", "leads"]) => on_heap(caller.may(View), leads_list::list)?.await,
+            ("POST", ["api", "leads", "search"]) => on_heap(caller.may(View), leads_list::search)?.await,
+            ("POST", ["api", "leads", "status"]) => on_heap(caller.may(ChangeLead), lead_status::change_many)?.await,
+            ("PATCH", ["api", "leads", id]) => {
+                on_heap(caller.may(ChangeLead), |caller| lead_change::change(caller, id))?.await
+            }
+            ("PATCH", ["api", "leads", id, "status"]) => {
+                on_heap(caller.may(ChangeLead), |caller| lead_status::change(caller, id))?.await
+            }
+            ("POST", ["api", "leads", id, "callback"]) => {
+                on_heap(caller.may(ChangeLead), |caller| lead_callback::promise(caller, id))?.await
+            }
+            ("POST", ["api", "leads", id, "call"]) => {
+                on_heap(caller.may(ChangeLead), |caller| call_now::call(caller, id))?.await
+            }
+            ("POST", ["api", "leads", id, "notes"]) => {
+                on_heap(caller.may(ChangeLead), |caller| lead_notes::add(caller, id))?.await
+            }
+            ("GET", ["api", "leads", id, "notes"]) => {
+                on_heap(caller.may(View), |caller| lead_notes::list(caller, id))?.await
+            }
+            ("PUT", ["api", "leads", id, "tags"]) => {
+                on_heap(caller.may(ChangeLead), |caller| lead_change::tag(caller, id))?.await
+            }
+            ("GET", ["api", "leads", id, "history"]) => {
+                on_heap(caller.may(View), |caller| lead_history::show(caller, id))?.await
+            }
+            ("GET", ["campaigns", id, "leads"]) => {
+                on_heap(caller.may(View), |caller| leads_list::of_campaign(caller, id))?.await
+            }
             ("POST", ["api", "leads"]) => add_lead::add(caller.may(AddLead)?).await,
             ("POST", ["api", "calls"]) => report_call::report(caller.may(AddLead)?).await,
             ("GET", ["api", "leads", id]) => show_lead::show(caller.may(View)?, id).await,
@@ -232,4 +252,13 @@ impl Handler {
             _ => Err(not_found(method, path)),
         }
     }
+}
+
+/// A story on the heap. In a build without optimisations each story named in a function has a place of its own on the stack,
+/// and all of them together are more than a thread has.
+fn on_heap<'s, C, F>(may: Result<C, Problem>, story: impl FnOnce(C) -> F) -> Result<BoxFuture<'s, Answered>, Problem>
+where
+    F: Future<Output = Answered> + Send + 's,
+{
+    Ok(Box::pin(story(may?)))
 }
