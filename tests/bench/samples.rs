@@ -139,6 +139,7 @@ pub(crate) fn lead() -> (Lead, Ledger) {
         shard: 0,
         attempts: 3,
         today: None,
+        answered: 0,
         refusals: 0,
         outcomes: Vec::new(),
         last_attempt: None,

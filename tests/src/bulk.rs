@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use dynoxide::ImportOptions;
 use redial_aws::keys;
+use redial_domain::search::place_part;
 use redial_domain::{CampaignId, Lane, Owner, Phone, Region};
 use redial_local::create::TABLE_NAME;
 use serde_json::{Map, Value, json};
@@ -74,6 +75,50 @@ impl Original {
             shards: shards.unwrap_or_else(|| panic!("{shown:?}")),
             campaign,
         }
+    }
+
+    /// A lead that is added for it.
+    ///
+    /// # Panics
+    /// When the system does not take it.
+    pub async fn of_lead(app: &TestApp, phone: &str, body: Value) -> Self {
+        let added = app.post("/api/leads", body).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        let phone = Phone::parse(phone, Region::US).unwrap_or_else(|error| panic!("{error}"));
+        Self::read(app, "default", &phone).await
+    }
+
+    /// The people behind copies, by their given and family names.
+    ///
+    /// # Panics
+    /// When the engine refuses them.
+    pub fn import_people(&self, app: &TestApp, people: impl Iterator<Item = (u64, String, String)>) {
+        import(
+            app,
+            people.map(|(n, given, family)| {
+                let phone = phone(n);
+                let place = |word: &str| {
+                    let word = word.to_lowercase();
+                    let part = keys::people(keys::PEOPLE_WORD, &place_part(&word));
+                    (part, keys::person_place(&word, &phone, &self.campaign))
+                };
+                let ((b_pk, b_sk), (d_pk, d_sk)) = (place(&given), place(&family));
+                let own = keys::profile(&phone, &self.campaign);
+                [
+                    ("pk", own.pk),
+                    ("sk", own.sk),
+                    ("first_name", given),
+                    ("last_name", family),
+                    ("b_pk", b_pk),
+                    ("b_sk", b_sk),
+                    ("d_pk", d_pk),
+                    ("d_sk", d_sk),
+                ]
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json!({"S": value})))
+                .collect()
+            }),
+        );
     }
 
     /// Copies that wait for a call at an instant.

@@ -21,7 +21,7 @@ use template::{Template, events_of_type, list, rights, root, text};
 ///
 /// `PutItem` of tick, reconcile and outcomes is for the first settings and the first campaign, made by whoever runs
 /// first, in outcomes also for attempts and kept payloads, and in reconcile for what a lead's history is told. Indexes:
-/// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day` and `queue`; admin reads all but writes
+/// tick reads `queue`; reconcile reads `queue` and `day`; jobs reads `day`, `queue` and `board`; admin reads all but writes
 /// none. Reconcile sends jobs whose message was
 /// lost. Jobs deletes leads of an import that is undone, and writes those of one only while its job is open. Admin deletes, in batches, what is known about a person who is to be forgotten, and asks outcomes over the calls
 /// queue to end a call to a phone that was marked.

@@ -120,6 +120,10 @@ impl Api {
         Ok((String::from_utf8_lossy(&bytes).into_owned(), next))
     }
 
+    pub(crate) async fn patch(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(reqwest::Method::PATCH, path, &[], Some(body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
         self.send(reqwest::Method::DELETE, path, query, None).await
     }

@@ -76,7 +76,7 @@ pub(crate) async fn run(explain: Explain) -> Result<(), Failure> {
 }
 
 /// Ours are 26 letters and digits; whatever is written with digits and the signs between them is a number.
-fn is_phone(asked: &str) -> bool {
+pub(crate) fn is_phone(asked: &str) -> bool {
     let digits = asked.chars().filter(char::is_ascii_digit).count();
     digits >= 7 && asked.chars().all(|c| c.is_ascii_digit() || "+-(). ".contains(c))
 }

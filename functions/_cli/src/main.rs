@@ -18,6 +18,7 @@ mod keys_create;
 mod keys_list;
 mod keys_revoke;
 mod law;
+mod leads;
 mod local;
 mod log;
 mod print;
@@ -49,6 +50,7 @@ enum Command {
     Explain(explain::Explain),
     Evidence(explain::Evidence),
     Law(law::LawArguments),
+    Leads(leads::Leads),
     Dnc(dnc::Dnc),
     Forget(forget::Forget),
     Import(import::Import),
@@ -66,6 +68,7 @@ async fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(explain).await,
         Command::Evidence(evidence) => explain::export(evidence).await,
         Command::Law(law) => law::run(law).await,
+        Command::Leads(leads) => leads::run(leads).await,
         Command::Dnc(dnc) => dnc::run(dnc).await,
         Command::Forget(forget) => forget::run(forget).await,
         Command::Import(import) => import::run(import).await,
@@ -98,7 +101,7 @@ mod tests {
         ];
         let mut commands = 0;
         for line in documents.iter().flat_map(|text| text.lines()).map(str::trim) {
-            if !["rules", "jobs", "dnc", "forget", "import"]
+            if !["rules", "jobs", "dnc", "forget", "import", "leads"]
                 .iter()
                 .any(|of| line.starts_with(&format!("redial {of} ")))
             {
@@ -154,6 +157,10 @@ mod tests {
             "redial import leads.csv --campaign one --undo x",
             "redial import leads.csv --do-not-call --dry-run",
             "redial import leads.csv --campaign one --registry yesterday",
+            "redial leads find",
+            "redial leads find Anna --limit 0",
+            "redial leads status 01J",
+            "redial leads status 01J sale --callback-at tomorrow",
             "redial nothing",
         ] {
             let error = Arguments::try_parse_from(bad.split(' ')).unwrap_err();

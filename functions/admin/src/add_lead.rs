@@ -19,8 +19,8 @@ use crate::request::{Caller, bad, unavailable};
 const CUSTOM_MAX: usize = 60;
 const FIELD_MAX: usize = 500;
 /// Names of countries have up to 42 characters, postal codes with their extension up to 12.
-const STATE_MAX: usize = 64;
-const POSTAL_CODE_MAX: usize = 16;
+pub(crate) const STATE_MAX: usize = 64;
+pub(crate) const POSTAL_CODE_MAX: usize = 16;
 /// An id of a CRM is a key: see the domain's ids.
 const CRM_ID_MAX: usize = 64;
 
@@ -104,6 +104,7 @@ pub(crate) async fn add(caller: &Caller<'_>) -> Result<Answer, Problem> {
             crm_id: crm_id(new.crm_id)?,
             crm_list_id: field("list_id", new.list_id)?,
             imported_by: None,
+            tags: Vec::new(),
             custom: custom(new.custom)?,
         },
     };
@@ -145,7 +146,7 @@ fn hint(reason: &str) -> Option<&'static str> {
 }
 
 /// A whole name in its two parts: the first word, and the rest.
-fn names(name: Option<String>) -> (Option<String>, Option<String>) {
+pub(crate) fn names(name: Option<String>) -> (Option<String>, Option<String>) {
     match name.as_deref().map(|name| name.split_once(' ').unwrap_or((name, ""))) {
         None => (None, None),
         Some((given, family)) => (
@@ -191,7 +192,7 @@ fn text_or_whole_number<'de, D: Deserializer<'de>>(given: D) -> Result<Option<St
     }))
 }
 
-fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
     let value = value
         .map(|value| value.trim().to_owned())
         .filter(|value| !value.is_empty());
@@ -203,7 +204,7 @@ fn field(name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
 
 /// A state of the US by its code, however it was written; any other text as it came, because what is not understood holds
 /// the lead back and is not to be lost.
-fn state(value: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn state(value: Option<String>) -> Result<Option<String>, Problem> {
     match field("state", value)? {
         Some(text) => match us_state(&text) {
             Some(state) => Ok(Some(state.state().to_owned())),
@@ -213,7 +214,7 @@ fn state(value: Option<String>) -> Result<Option<String>, Problem> {
     }
 }
 
-fn zone(value: Option<String>) -> Result<Option<Tz>, Problem> {
+pub(crate) fn zone(value: Option<String>) -> Result<Option<Tz>, Problem> {
     let read = |name: String| {
         let why = "it is no time zone; write it as in `America/New_York`, or leave it out";
         name.parse().map_err(|_| bad("timezone", why))
@@ -221,21 +222,21 @@ fn zone(value: Option<String>) -> Result<Option<Tz>, Problem> {
     field("timezone", value)?.map(read).transpose()
 }
 
-fn short(name: &str, value: Option<String>, max: usize) -> Result<Option<String>, Problem> {
+pub(crate) fn short(name: &str, value: Option<String>, max: usize) -> Result<Option<String>, Problem> {
     match field(name, value)? {
         Some(value) if value.chars().count() > max => Err(bad(name, format!("it is longer than {max} characters"))),
         value => Ok(value),
     }
 }
 
-fn crm_id(value: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn crm_id(value: Option<String>) -> Result<Option<String>, Problem> {
     match field("crm_id", value)? {
         Some(value) if value.len() > CRM_ID_MAX => Err(bad("crm_id", "it is longer than 64 characters")),
         value => Ok(value),
     }
 }
 
-fn custom(custom: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+pub(crate) fn custom(custom: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
     if custom.len() > CUSTOM_MAX {
         return Err(bad("custom", "there are more than 60 fields"));
     }

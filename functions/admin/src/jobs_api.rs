@@ -229,6 +229,20 @@ pub(crate) fn shown(job: &Job, now: DateTime<Utc>) -> Value {
             shown["undo_import"] = json!({"campaign_id": campaign, "import_id": import});
             shown["counts"]["removed"] = json!(job.removed);
         }
+        JobKind::MoveStatus {
+            campaign,
+            from,
+            to,
+            why,
+            dry_run,
+        } => {
+            shown["move_status"] =
+                json!({"campaign_id": campaign, "from": from, "to": to, "reason": why, "dry_run": dry_run});
+            if !dry_run {
+                shown["counts"]["moved"] = json!(job.leads.status_changed);
+                shown["counts"]["stopped"] = json!(job.leads.stopped);
+            }
+        }
         JobKind::Unknown => {}
     }
     shown

@@ -34,9 +34,9 @@ const PAGES_MAX: usize = 2_000;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Counts {
     states: BTreeMap<String, u64>,
-    total: u64,
+    pub(crate) total: u64,
     ready: u64,
-    as_of: i64,
+    pub(crate) as_of: i64,
     #[serde(default)]
     callbacks: Open,
 }
@@ -92,7 +92,7 @@ pub(crate) fn lines(campaign: &Campaign) -> Vec<String> {
     lines
 }
 
-async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
+pub(crate) async fn count(app: &App, campaign: &Campaign) -> Result<Counts, TableError> {
     let now = app.clock.now();
     let key = keys::counts(&campaign.id);
     if let Some(kept) = app.table.get(&key, false).await?.map(read::<Counts>).transpose()?

@@ -72,6 +72,9 @@ pub(crate) async fn show(caller: &Caller<'_>, id: &str) -> Result<Answer, Proble
     shown["city"] = json!(profile.city);
     shown["postal_code"] = json!(lead.postal_code);
     shown["timezone"] = json!(lead.zone.map(|zone| zone.name()));
+    shown["tags"] = json!(profile.tags);
+    shown["answered_count"] = json!(lead.answered);
+    shown["last_status_change"] = json!(iso(lead.status_at));
     shown["source"] = json!(profile.source);
     shown["import_id"] = json!(profile.imported_by.as_ref().map(|by| &by.import));
     shown["import_row"] = json!(profile.imported_by.as_ref().map(|by| by.row));
@@ -100,7 +103,7 @@ fn next_cursor(items: &[Item], sort: &str, limit: usize) -> Option<String> {
     cursor::write(&text(last, "sk")?.strip_prefix(sort)?)
 }
 
-fn attempt(item: &Item) -> Option<Value> {
+pub(crate) fn attempt(item: &Item) -> Option<Value> {
     let deliveries = item
         .get("deliveries")
         .and_then(|value| value.as_ss().ok())
@@ -129,9 +132,9 @@ fn attempt(item: &Item) -> Option<Value> {
     }))
 }
 
-fn activity(item: &Item) -> Option<Value> {
+pub(crate) fn activity(item: &Item) -> Option<Value> {
     let activity: Activity = read(item.clone()).ok()?;
     Some(
-        json!({"id": activity.id, "at": iso(activity.at), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why}),
+        json!({"id": activity.id, "at": iso(activity.at), "lead_id": activity.lead, "actor": activity.actor, "what": activity.what, "why": activity.why, "from": activity.from, "to": activity.to}),
     )
 }

@@ -5,6 +5,7 @@ mod handler;
 mod import_leads;
 mod lines;
 mod look_again;
+mod move_status;
 mod pace;
 mod past_calls;
 mod replay;

@@ -18,6 +18,7 @@ use tokio::time::{Duration, Instant};
 use crate::decide_again::Decider;
 use crate::import_leads::{Importer, ROWS_PER_STEP_MAX};
 use crate::look_again::Looker;
+use crate::move_status::StatusMover;
 use crate::replay::Replayer;
 use crate::undo_import::Undoer;
 
@@ -79,6 +80,7 @@ enum Work<'a> {
     LookAgain(Looker<'a>),
     Import(Box<Importer<'a>>),
     UndoImport(Box<Undoer<'a>>),
+    MoveStatus(Box<StatusMover<'a>>),
 }
 
 impl Work<'_> {
@@ -89,6 +91,7 @@ impl Work<'_> {
             Self::LookAgain(looker) => looker.step(job).await,
             Self::Import(importer) => importer.step(job).await,
             Self::UndoImport(undoer) => undoer.step(job).await,
+            Self::MoveStatus(mover) => mover.step(job).await,
         }
     }
 }
@@ -135,6 +138,15 @@ pub(crate) async fn run_job(app: &App, id: &str, attempts_per_step: usize) -> Re
         JobKind::UndoImport { campaign, import } => Undoer::start(app, campaign, import)
             .await
             .map(|undoer| Work::UndoImport(Box::new(undoer))),
+        JobKind::MoveStatus {
+            campaign,
+            from,
+            to,
+            why,
+            dry_run,
+        } => StatusMover::start(app, &job, campaign, (from, to), why.as_deref(), *dry_run)
+            .await
+            .map(|mover| Work::MoveStatus(Box::new(mover))),
         JobKind::Unknown => return Err(RunError::Newer),
     };
     let work = match work {

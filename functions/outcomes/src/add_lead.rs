@@ -39,6 +39,7 @@ pub(crate) async fn add_lead(app: &App, source: &str, campaign: &CampaignId, lea
             crm_id: lead.crm_id,
             crm_list_id: lead.list_id,
             imported_by: None,
+            tags: Vec::new(),
             custom: lead.custom,
         },
     };

@@ -20,8 +20,9 @@ use crate::App;
 use crate::intake::{Around, Intake};
 use crate::jobs::Job;
 use crate::keys;
-use crate::leads::{Activity, activity_change, expiry, lead_change, lead_of, phone_and_campaign, profile_change};
+use crate::leads::{Activity, activity_change, expiry, lead_change, lead_of, phone_and_campaign};
 use crate::ledgers::{if_unchanged, ledger_of};
+use crate::people::{further_words, profile_changes};
 use crate::table::{Change, Key, Query, Table, TableError, read};
 
 /// Leads that are written in one transaction, with up to three items each: as many phones as a list of marks has, because
@@ -29,6 +30,8 @@ use crate::table::{Change, Key, Query, Table, TableError, read};
 pub const WRITTEN_TOGETHER_MAX: usize = 25;
 /// Leads that are deleted in one transaction, with four items each and the job: DynamoDB takes a hundred.
 pub const DELETED_TOGETHER_MAX: usize = 24;
+/// DynamoDB takes this many writes in one transaction.
+const TRANSACTION_MAX: usize = 100;
 /// Queries at once: a page of a hundred phones takes as long as seven of them.
 const QUERIES_AT_ONCE_MAX: usize = 16;
 /// Leads of one phone that are read: a phone is in few campaigns.
@@ -124,10 +127,13 @@ impl Newcomers<'_> {
         for new in leads {
             changes.extend(self.changes(new)?);
         }
-        match app.table.transact(changes).await {
-            Ok(()) => return Ok(vec![Added::Ours; leads.len()]),
-            Err(error) if error.condition_at(0) => return Ok(vec![Added::JobIsOver; leads.len()]),
-            Err(error) => tracing::debug!("leads of an import are written one by one: {error}"),
+        // Names of many words have items of their own.
+        if changes.len() <= TRANSACTION_MAX {
+            match app.table.transact(changes).await {
+                Ok(()) => return Ok(vec![Added::Ours; leads.len()]),
+                Err(error) if error.condition_at(0) => return Ok(vec![Added::JobIsOver; leads.len()]),
+                Err(error) => tracing::debug!("leads of an import are written one by one: {error}"),
+            }
         }
         let mut added = Vec::with_capacity(leads.len());
         for new in leads {
@@ -167,7 +173,8 @@ impl Newcomers<'_> {
                 "attribute_not_exists(#pk) OR #{} <= :now",
                 crate::layout::EXPIRES_AT
             ));
-        let mut changes = vec![put, profile_change(&lead.phone, &lead.campaign, &new.profile)];
+        let mut changes = vec![put];
+        changes.extend(profile_changes(&lead.phone, &lead.campaign, &new.profile, None));
         changes.extend(
             new.activity
                 .iter()
@@ -212,12 +219,14 @@ pub async fn delete_together(
 ) -> Result<Option<Vec<bool>>, TableError> {
     let mut changes = vec![job.counts_removed(leads.len())];
     changes.extend(leads.iter().flat_map(|standing| deletion(import, standing)));
-    match app.table.transact(changes).await {
-        Ok(()) => return Ok(Some(vec![true; leads.len()])),
-        Err(error) if error.condition_at(0) => return Ok(None),
-        // It may be done: whoever looks again finds nobody.
-        Err(error @ (TableError::Unavailable(_) | TableError::Throttled)) => return Err(error),
-        Err(error) => tracing::debug!("leads of an import are deleted one by one: {error}"),
+    if changes.len() <= TRANSACTION_MAX {
+        match app.table.transact(changes).await {
+            Ok(()) => return Ok(Some(vec![true; leads.len()])),
+            Err(error) if error.condition_at(0) => return Ok(None),
+            // It may be done: whoever looks again finds nobody.
+            Err(error @ (TableError::Unavailable(_) | TableError::Throttled)) => return Err(error),
+            Err(error) => tracing::debug!("leads of an import are deleted one by one: {error}"),
+        }
     }
     let mut gone = Vec::with_capacity(leads.len());
     for standing in leads {
@@ -234,13 +243,18 @@ pub async fn delete_together(
     Ok(Some(gone))
 }
 
-fn deletion(import: &str, standing: &Standing) -> [Change; 4] {
-    let Standing { lead, ledger, row, .. } = standing;
+fn deletion(import: &str, standing: &Standing) -> Vec<Change> {
+    let Standing {
+        lead,
+        ledger,
+        row,
+        profile,
+    } = standing;
     let (phone, campaign) = (&lead.phone, &lead.campaign);
     let fence = Change::update(keys::ledger(phone), "ADD #seq :one SET #sv = :sv")
         .value(":one", 1)
         .value(":sv", redial_domain::SCHEMA_VERSION);
-    [
+    let mut changes = vec![
         Change::delete(keys::lead(phone, campaign))
             .value(":ver", lead.version)
             .when("#ver = :ver"),
@@ -248,7 +262,9 @@ fn deletion(import: &str, standing: &Standing) -> [Change; 4] {
         if_unchanged(fence, ledger),
         Change::delete(keys::profile(phone, campaign)),
         Change::delete(keys::activity(phone, &activity_id(import, *row))),
-    ]
+    ];
+    changes.extend(further_words(phone, campaign, profile).map(Change::delete));
+    changes
 }
 
 impl Table {

@@ -243,20 +243,22 @@ async fn complete(
             },
         }
     }
-    let mut profile = app.table.profile(&known.phone, &known.campaign).await?;
-    let before = profile.clone();
-    let new = intake.profile;
-    profile.first_name = profile.first_name.or(new.first_name);
-    profile.last_name = profile.last_name.or(new.last_name);
-    profile.email = profile.email.or(new.email);
-    profile.city = profile.city.or(new.city);
-    profile.crm_id = profile.crm_id.or(new.crm_id);
-    profile.crm_list_id = profile.crm_list_id.or(new.crm_list_id);
-    for (name, value) in new.custom {
-        profile.custom.entry(name).or_insert(value);
+    let mut is_written = false;
+    for _ in 0..ROUNDS_MAX {
+        let seen = app.table.profile_to_change(&known.phone, &known.campaign).await?;
+        let profile = completed(seen.profile.clone(), &intake.profile);
+        if profile == seen.profile
+            || app
+                .table
+                .change_profile(&known.phone, &known.campaign, &seen, &profile, &[])
+                .await?
+        {
+            is_written = true;
+            break;
+        }
     }
-    if profile != before {
-        app.table.put_profile(&known.phone, &known.campaign, &profile).await?;
+    if !is_written {
+        return Err(TableError::Unavailable("others kept changing the person".to_owned()).into());
     }
     app.metrics.count("lead.known_already");
     let stands = TakenIn {
@@ -283,6 +285,30 @@ async fn complete(
         reason: Some(marked.code().to_owned()),
         ..stands
     })
+}
+
+/// A person with what was not known of them.
+fn completed(mut profile: Profile, new: &Profile) -> Profile {
+    let take = |known: &mut Option<String>, new: &Option<String>| {
+        if known.is_none() {
+            known.clone_from(new);
+        }
+    };
+    take(&mut profile.first_name, &new.first_name);
+    take(&mut profile.last_name, &new.last_name);
+    take(&mut profile.email, &new.email);
+    take(&mut profile.city, &new.city);
+    take(&mut profile.crm_id, &new.crm_id);
+    take(&mut profile.crm_list_id, &new.crm_list_id);
+    for tag in &new.tags {
+        if !profile.tags.contains(tag) {
+            profile.tags.push(tag.clone());
+        }
+    }
+    for (name, value) in &new.custom {
+        profile.custom.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    profile
 }
 
 /// The lead with what its source says now. `None`: somebody changed it meanwhile.
@@ -412,6 +438,7 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
         lane: Lane::Fresh,
         shard: intake.phone.bucket(campaign.shards),
         attempts: 0,
+        answered: 0,
         today: None,
         refusals: 0,
         outcomes: Vec::new(),
@@ -430,7 +457,7 @@ fn new_lead(app: &App, campaign: &Campaign, rules: &RuleSet, intake: &Intake, no
 
 /// Claims a fresh lead, unless no slot is free, or the provider's account leaves no call for it in this minute; then the
 /// tick does it in its turn.
-async fn claim_now(app: &App, campaign: &Campaign, lead: &Lead) -> bool {
+pub async fn claim_now(app: &App, campaign: &Campaign, lead: &Lead) -> bool {
     let claimed: Result<usize, ClaimError> = async {
         let share = match app.known_shard_share(campaign, lead.shard, app.clock.now()).await? {
             Known::NoLimits => None,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use redial_domain::{Actor, Campaign, CampaignId, RuleSetName};
+use redial_domain::{Actor, Campaign, CampaignId, RuleSetName, StatusName};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
@@ -89,6 +89,21 @@ pub enum JobKind {
         /// The import.
         import: String,
     },
+    /// Moves all leads of a status to another one, as a person asked.
+    MoveStatus {
+        /// Whose leads.
+        campaign: CampaignId,
+        /// The status that they have.
+        from: StatusName,
+        /// The status to go to.
+        to: StatusName,
+        /// Why, in the words of whoever asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// Counts what would become of them, and changes nothing.
+        #[serde(default)]
+        dry_run: bool,
+    },
     /// A kind that this build does not know; it is left to the build that made it.
     #[serde(other)]
     Unknown,
@@ -112,6 +127,7 @@ impl JobKind {
             Self::Import { dry_run: false, .. } => "import",
             Self::Import { dry_run: true, .. } => "import_dry_run",
             Self::UndoImport { .. } => "undo_import",
+            Self::MoveStatus { .. } => "move_status",
             Self::Unknown => "unknown",
         }
     }

@@ -1,13 +1,14 @@
 //! Leads: add, find, move on, and the changes that people make.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redial_domain::{Actor, CampaignId, Lead, LeadId, LeadState, Ledger, Phone, Profile};
+use redial_domain::{Actor, CampaignId, Lead, LeadId, LeadState, Ledger, Phone, Profile, StatusName};
 use serde::{Deserialize, Serialize};
 
 use crate::attempts::with_promises;
 use crate::keys;
 use crate::layout::{EXPIRES_AT, QUEUE_INDEX, REF_INDEX};
 use crate::ledgers::{if_unchanged, ledger_of};
+use crate::people::profile_changes;
 use crate::table::{Change, Item, Key, Page, Query, Table, TableError, read, text, write};
 
 /// Leads of one CRM id that are looked at: a CRM may hold one person in several lists; the first match wins (Q7).
@@ -31,6 +32,12 @@ pub struct Activity {
     /// Why, or other words for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The status that the lead had, if that was changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StatusName>,
+    /// The status that it has since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<StatusName>,
 }
 
 impl Activity {
@@ -44,6 +51,8 @@ impl Activity {
             actor: actor.clone(),
             what: what.to_owned(),
             why,
+            from: None,
+            to: None,
         }
     }
 
@@ -67,8 +76,8 @@ pub struct LeadAndLedger {
 }
 
 /// Attributes of a lead that may be absent: written away when they are.
-const OPTIONAL: [&str; 13] = [
-    "why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip", "tz", "ok", "reg",
+const OPTIONAL: [&str; 14] = [
+    "ans", "why", "next", "cb", "today", "refused", "last_a", "last_c", "last_at", "us", "zip", "tz", "ok", "reg",
 ];
 
 /// A lead as an item, with its places in the indexes.
@@ -192,24 +201,6 @@ impl Table {
         Ok(None)
     }
 
-    /// What is known about the person.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn profile(&self, phone: &Phone, campaign: &CampaignId) -> Result<Profile, TableError> {
-        self.get(&keys::profile(phone, campaign), false)
-            .await?
-            .map_or_else(|| Ok(Profile::default()), read)
-    }
-
-    /// Writes what is known about the person.
-    ///
-    /// # Errors
-    /// When the table cannot be reached.
-    pub async fn put_profile(&self, phone: &Phone, campaign: &CampaignId, profile: &Profile) -> Result<(), TableError> {
-        self.write(profile_change(phone, campaign, profile)).await.map(|_| ())
-    }
-
     /// Adds a lead that is not there yet, with its person and the activities. `false` when it is there.
     ///
     /// # Errors
@@ -226,7 +217,8 @@ impl Table {
             .value(":now", now.timestamp())
             // An expired lead that DynamoDB has not deleted yet does not exist.
             .when(&format!("attribute_not_exists(#pk) OR #{EXPIRES_AT} <= :now"));
-        let mut changes = vec![new, profile_change(&lead.phone, &lead.campaign, profile)];
+        let mut changes = vec![new];
+        changes.extend(profile_changes(&lead.phone, &lead.campaign, profile, None));
         changes.extend(activities.iter().map(|activity| activity_change(&lead.phone, activity)));
         match self.transact(changes).await {
             Ok(()) => Ok(true),
@@ -389,14 +381,6 @@ impl Table {
             items.retain(|item| text(item, "sk").is_some_and(|sk| sk != format!("{sort}{id}")));
         }
         Ok(items)
-    }
-}
-
-pub(crate) fn profile_change(phone: &Phone, campaign: &CampaignId, profile: &Profile) -> Change {
-    let change = Change::put(keys::profile(phone, campaign), profile);
-    match &profile.crm_id {
-        Some(id) => change.with("r_pk", aws_sdk_dynamodb::types::AttributeValue::S(keys::crm_ref(id))),
-        None => change,
     }
 }
 

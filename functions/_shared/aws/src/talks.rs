@@ -3,12 +3,15 @@
 //! Beside the lead and not in it: the lead is one write unit, and a summary is read by people only. What comes late
 //! about an older talk never replaces a newer one, so the same report may be noted twice.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use redial_domain::{AttemptId, CampaignId, Facts, Outcome, Phone, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
-use crate::table::{Change, Table, TableError, read};
+use crate::leads::phone_and_campaign;
+use crate::table::{Change, Key, Table, TableError, read};
 
 /// Letters of a summary: what fits beside a lead on a screen, and in one write unit with its keys.
 const SUMMARY_MAX: usize = 600;
@@ -115,6 +118,24 @@ impl Table {
             Ok(_) | Err(TableError::Condition(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Newest talks by phone and campaign, for lists that people read.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn last_talks(
+        &self,
+        of: &[(Phone, CampaignId)],
+    ) -> Result<HashMap<(Phone, CampaignId), Talk>, TableError> {
+        let wanted: Vec<Key> = of.iter().map(|(phone, campaign)| keys::talk(phone, campaign)).collect();
+        let mut talks = HashMap::new();
+        for item in self.batch_get(&wanted, false).await? {
+            if let Some(owner) = Key::of(&item).and_then(|key| phone_and_campaign(&key)) {
+                talks.insert(owner, read(item)?);
+            }
+        }
+        Ok(talks)
     }
 
     /// A lead's newest talk.

@@ -69,6 +69,9 @@ pub struct Lead {
     /// Counted attempts of one local day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub today: Option<DayCount>,
+    /// Of the attempts of its whole life, those that somebody or something picked up.
+    #[serde(default, rename = "ans", skip_serializing_if = "is_zero")]
+    pub answered: u32,
     /// Tries in a row that were refused before dialing; spaces out the next ones.
     #[serde(default, rename = "refused", skip_serializing_if = "is_zero")]
     pub refusals: u32,
@@ -281,6 +284,9 @@ pub struct Profile {
     /// Which row of which import it was written by; explains where the lead is from.
     #[serde(default, rename = "import", skip_serializing_if = "Option::is_none")]
     pub imported_by: Option<ImportedBy>,
+    /// Words that people sort leads by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// Everything else the source sent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use redial_domain::law::{CallingHours, Law};
 use redial_domain::{
     Allowed, Attempt, AttemptEnd, AttemptId, CallEvent, Campaign, DayCount, Direction, Disposition, Lateness, Lead,
-    LeadState, Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, RuleAnswer, RuleFacts, StatusName, Step, StopScope,
-    enrich, next_step,
+    LeadState, Ledger, LedgerEffects, Limits, Next, OUTCOMES_KEPT, Outcome, RuleAnswer, RuleFacts, StatusName, Step,
+    StopScope, enrich, next_step,
 };
 
 mod effects;
@@ -88,6 +88,7 @@ impl Case<'_> {
         if self.counts() {
             let date = self.campaign.window.date_of(self.started_at);
             lead.attempts += 1;
+            lead.answered += u32::from(facts.outcome == Outcome::Answered);
             lead.today = Some(DayCount {
                 date,
                 n: lead.attempts_on(date) + 1,

@@ -278,7 +278,7 @@ impl RuleSet {
 }
 
 /// How far a stop reaches. INVARIANT: a do-not-call stops the phone, whatever the script says or forgets (R0).
-fn stop_wish(answer: &Answer, disposition: Disposition, kind: StatusKind) -> Option<StopWish> {
+pub(crate) fn stop_wish(answer: &Answer, disposition: Disposition, kind: StatusKind) -> Option<StopWish> {
     let reason = answer.why.to_string();
     match (&answer.says, disposition) {
         (Says::Stop(_), Disposition::Dnc) => Some(StopWish {

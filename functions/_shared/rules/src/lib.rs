@@ -8,6 +8,7 @@
 
 mod answers;
 mod built_in;
+mod by_hand;
 mod cage;
 mod cases;
 mod check;

@@ -4,7 +4,10 @@ use redial_domain::Permission::{AddLead, ChangeLead, ExportEvidence, View};
 
 use super::run;
 use crate::route::Route;
-use crate::{add_lead, evidence, explain_lead, lead_consent, report_call, show_lead};
+use crate::{
+    add_lead, call_now, evidence, explain_lead, lead_callback, lead_change, lead_consent, lead_history, lead_notes,
+    lead_status, lead_statuses, leads_list, report_call, show_lead,
+};
 
 const GROUP: &str = "Leads";
 
@@ -21,6 +24,122 @@ pub(super) fn rows() -> Vec<Route> {
         .answers(&[200, 201])
         .once()
         .conflicts(),
+        row(
+            ("GET", "/api/leads"),
+            View,
+            "leads by campaign, list, status, state, or `search`; newest move first",
+            run!(c => leads_list::list(c)),
+        )
+        .asks("campaign_id", "only this campaign")
+        .asks("outbound_list_id", "only this list")
+        .asks("status", "only this lead status; empty for leads without one")
+        .asks("state", "only this redial state")
+        .asks("search", "a phone, an id, an e-mail address or words of a name")
+        .asks("skip", "so many less, for clients without cursors; at most 1,000")
+        .pages(leads_list::LIMIT_MAX)
+        .refuses(&[404]),
+        row(
+            ("POST", "/api/leads/search"),
+            View,
+            "the same with what is searched in the body, not in the URL",
+            run!(c => leads_list::search(c)),
+        )
+        .body::<leads_list::Asked>(),
+        row(
+            ("GET", "/campaigns/{id}/leads"),
+            View,
+            "the leads of a campaign, and how many there are",
+            run!(c, id => leads_list::of_campaign(c, id)),
+        )
+        .asks("skip", "so many less, for clients without cursors; at most 1,000")
+        .pages(leads_list::LIMIT_MAX),
+        row(
+            ("GET", "/api/lead-statuses"),
+            View,
+            "the statuses of a rule set, in their order",
+            run!(c => lead_statuses::list(c)),
+        )
+        .asks("campaign_id", "those of this campaign's rule set")
+        .asks("rule_set", "those of this one")
+        .asks("lang", "`en` or `he`: the language of `label`")
+        .refuses(&[404]),
+        row(
+            ("POST", "/api/leads/status"),
+            ChangeLead,
+            "move up to 500 leads, each with its own result; or all of a status, as a job (admin)",
+            run!(c => lead_status::change_many(c)),
+        )
+        .body::<lead_status::Many>()
+        .answers(&[200, 202])
+        .once()
+        .conflicts(),
+        row(
+            ("PATCH", "/api/leads/{id}/status"),
+            ChangeLead,
+            "move a lead; a move that the rule set has not is refused with those that it has",
+            run!(c, id => lead_status::change(c, id)),
+        )
+        .body::<lead_status::One>()
+        .conflicts(),
+        row(
+            ("PATCH", "/api/leads/{id}"),
+            ChangeLead,
+            "correct the person's data and place",
+            run!(c, id => lead_change::change(c, id)),
+        )
+        .body::<lead_change::Correction>()
+        .conflicts(),
+        row(
+            ("PUT", "/api/leads/{id}/tags"),
+            ChangeLead,
+            "set its tags",
+            run!(c, id => lead_change::tag(c, id)),
+        )
+        .body::<lead_change::NewTags>()
+        .conflicts(),
+        row(
+            ("POST", "/api/leads/{id}/callback"),
+            ChangeLead,
+            "promise a call at a time",
+            run!(c, id => lead_callback::promise(c, id)),
+        )
+        .body::<lead_callback::Promised>()
+        .once()
+        .conflicts(),
+        row(
+            ("POST", "/api/leads/{id}/call"),
+            ChangeLead,
+            "call now, if the gate is open; else why not, and when",
+            run!(c, id => call_now::call(c, id)),
+        )
+        .may_have::<call_now::Wish>()
+        .answers(&[200, 202])
+        .once()
+        .conflicts(),
+        row(
+            ("POST", "/api/leads/{id}/notes"),
+            ChangeLead,
+            "write a note",
+            run!(c, id => lead_notes::add(c, id)),
+        )
+        .body::<lead_notes::NewNote>()
+        .answers(&[200, 201])
+        .once()
+        .conflicts(),
+        row(
+            ("GET", "/api/leads/{id}/notes"),
+            View,
+            "its notes, newest first",
+            run!(c, id => lead_notes::list(c, id)),
+        )
+        .pages(lead_notes::LIMIT_MAX),
+        row(
+            ("GET", "/api/leads/{id}/history"),
+            View,
+            "everything that happened, newest first, to its beginning",
+            run!(c, id => lead_history::show(c, id)),
+        )
+        .pages(lead_history::LIMIT_MAX),
         row(
             ("GET", "/api/leads/{id}"),
             View,

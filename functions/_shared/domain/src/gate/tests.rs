@@ -76,6 +76,7 @@ pub(crate) fn lead() -> Lead {
         lane: Lane::Fresh,
         shard: 0,
         attempts: 0,
+        answered: 0,
         today: None,
         refusals: 0,
         outcomes: vec![],

@@ -497,6 +497,7 @@ impl ImportedRow<'_> {
             crm_id: self.crm_id.and_then(some),
             crm_list_id: None,
             imported_by: Some(by),
+            tags: Vec::new(),
             custom: std::collections::BTreeMap::new(),
         };
         let mut keep = |name: &str, value: Option<String>| {
@@ -517,7 +518,7 @@ impl ImportedRow<'_> {
             .map(str::trim)
             .filter(|tag| !tag.is_empty())
             .collect();
-        keep("tags", some(&tags.join(",")));
+        profile.tags = tags.into_iter().map(str::to_owned).collect();
         profile
     }
 }

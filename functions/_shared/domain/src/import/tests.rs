@@ -92,9 +92,9 @@ fn the_sample_of_the_campaign_tool_before_this_one_is_three_leads() {
             ("budget", "5000000"),
             ("location", "Gurgaon"),
             ("property_type", "2BHK"),
-            ("tags", "first-time-buyer,urgent")
         ]
     );
+    assert_eq!(good[0].1.tags, ["first-time-buyer", "urgent"]);
     assert_eq!(
         good[2].1.imported_by,
         Some(ImportedBy {
@@ -311,7 +311,7 @@ fn a_fix_file_can_be_corrected_and_imported() {
         .replace("best\";;", "best\";9876543211;");
     let (good, bad) = import(&corrected, &[], &rules(&[]));
     assert_eq!(bad, [""; 0], "{file}");
-    assert_eq!(good[0].1.custom["tags"], "x,y");
+    assert_eq!(good[0].1.tags, ["x", "y"]);
     assert_eq!(good[1].1.first_name.as_deref(), Some("B;"));
 }
 

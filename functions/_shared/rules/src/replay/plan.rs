@@ -132,6 +132,7 @@ pub(super) fn lead_then(
         lane: Lane::Ladder,
         shard: 0,
         attempts,
+        answered: 0,
         today: None,
         refusals,
         outcomes: Vec::new(),
