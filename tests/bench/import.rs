@@ -272,7 +272,7 @@ fn person(n: u64, line: &mut String) -> std::fmt::Result {
     let fault = if n % 20 == 7 { n / 20 % 5 } else { 9 };
     let email = match fault {
         1 => "nobody".to_owned(),
-        _ if n % 3 == 0 => String::new(),
+        _ if n.is_multiple_of(3) => String::new(),
         _ => format!("Person{n}@example.com"),
     };
     let phone = if fault == 0 { phone / 100_000 } else { phone };

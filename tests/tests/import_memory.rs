@@ -1,7 +1,5 @@
 //! Memory does not grow with a file of leads. A test of its own: it counts what the whole process holds.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what is not there fails the test")]
-
 use std::fmt::Write;
 
 use peak_alloc::PeakAlloc;

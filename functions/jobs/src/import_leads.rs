@@ -136,7 +136,7 @@ impl<'a> Importer<'a> {
             self.compared(&page.good, &known).await?
         };
         if !self.dry_run && !self.write(job, page.good.as_slice(), &known, &mut became).await? {
-            return Ok(unmoved(job, &at)?);
+            return unmoved(job, &at);
         }
         for n in 0..became.len() {
             if let Became::Like(earlier) = became[n] {

@@ -277,7 +277,7 @@ impl Table {
         phones: &[Phone],
         now: DateTime<Utc>,
     ) -> Result<HashMap<Phone, KnownPhone>, TableError> {
-        let queries = phones.to_vec().into_iter().map(|phone| self.known_phone(phone, now));
+        let queries = phones.iter().cloned().map(|phone| self.known_phone(phone, now));
         stream::iter(queries)
             .buffer_unordered(QUERIES_AT_ONCE_MAX)
             .try_collect()

@@ -189,7 +189,20 @@ impl Table {
             Some(id) => all.range("#range < :before", vec![(":before", id.to_owned())]),
             None => all,
         };
-        self.query(&query, None).await?.items.into_iter().map(read).collect()
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let (mut imports, mut from) = (Vec::new(), None);
+        // A plan may have tens of kilobytes, and a page ends at a megabyte.
+        loop {
+            let page = self.query(&query, from).await?;
+            for item in page.items {
+                imports.push(read(item)?);
+            }
+            from = page.next.filter(|_| imports.len() < wanted);
+            if from.is_none() {
+                imports.truncate(wanted);
+                return Ok(imports);
+            }
+        }
     }
 
     /// Keeps a part of a file: its pieces first, then that it is here. Doing it again writes the same.

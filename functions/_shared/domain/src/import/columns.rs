@@ -339,17 +339,14 @@ fn missing(name: &str, headings: &Row<'_>) -> ColumnFault {
     )
 }
 
-/// The headings for a message. What has many digits may be a row of data, and no heading.
+/// The headings for a message. Where one has many digits or is an address, the row may be a person's, and nothing is shown.
 fn shown(headings: &Row<'_>) -> String {
-    let shown = |cell: &str| {
-        let digits = cell.bytes().filter(u8::is_ascii_digit).count();
-        if digits > 3 || cell.contains('@') {
-            "…".to_owned()
-        } else {
-            cell.chars().take(NAME_MAX).collect()
-        }
-    };
-    let shown: Vec<String> = headings.cells().take(HEADINGS_SHOWN_MAX).map(shown).collect();
+    let is_data = |cell: &str| cell.contains('@') || cell.bytes().filter(u8::is_ascii_digit).count() > 3;
+    if headings.cells().any(is_data) {
+        return "no headings, as it seems, but a person in its first row".to_owned();
+    }
+    let shown = headings.cells().take(HEADINGS_SHOWN_MAX);
+    let shown: Vec<String> = shown.map(|cell| cell.chars().take(NAME_MAX).collect()).collect();
     shown.join(", ")
 }
 

@@ -1,21 +1,22 @@
 //! A row as a lead, or everything that is wrong with it.
 //!
 //! Checks and normalises, and copies nothing that stands in the file as it is needed: millions of rows a minute go through
-//! here, and most of their cells are well. What is written comes from [`ImportedRow::profile`].
+//! here, and most of their cells are well. What is written of it is made in `person.rs`.
 
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::ImportRules;
 use super::budget::budget;
 use super::cells::{email, lower, phone, sheet_error, time, upper};
 use super::columns::{Column, Columns, Field};
-use super::{ImportRules, ImportedBy};
+use super::person::tag_cells;
 use crate::law::{says_nothing, us_state};
 use crate::numbers::without_numbers;
 use crate::sheet::{Fault, ROW_BYTES_MAX, Row};
-use crate::{Consent, ConsentKind, Phone, Profile, Region};
+use crate::{Consent, ConsentKind, Phone, Region};
 
 /// Longest cell, and most fields of a person's own, as `POST /api/leads` takes them.
 const CELL_MAX: usize = 500;
@@ -24,6 +25,8 @@ const OWN_MAX: usize = 60;
 const ZIP_MAX: usize = 16;
 const STATE_MAX: usize = 64;
 const CRM_ID_MAX: usize = 64;
+/// No word that stands for an empty cell is longer, and looking for one in every long cell would cost as much as the rest.
+const NOTHING_BYTES_MAX: usize = 16;
 
 /// What is wrong with a cell, or with its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,7 +251,8 @@ impl<'r> Look<'_, 'r> {
     /// A cell that may say in words that it is empty.
     fn optional(&mut self, field: Field) -> Option<&'r str> {
         let text = self.text(field);
-        (!text.is_empty() && !(text.len() <= 12 && says_nothing(text))).then_some(text)
+        let is_nothing = text.is_empty() || (text.len() <= NOTHING_BYTES_MAX && says_nothing(text));
+        (!is_nothing).then_some(text)
     }
 
     fn short(&mut self, field: Field, max: usize) -> Option<&'r str> {
@@ -463,62 +467,5 @@ impl<'r> Look<'_, 'r> {
 
     fn tag_cells(&self) -> impl Iterator<Item = &'r str> + use<'r> {
         tag_cells(&self.checker.columns, self.row)
-    }
-}
-
-/// The cells with tags: that of their column, and behind it those without a heading.
-fn tag_cells<'r>(columns: &Columns, row: &Row<'r>) -> impl Iterator<Item = &'r str> + use<'r> {
-    let place = columns.place(Field::Tags);
-    let surplus = if columns.ends_in_tags() {
-        columns.columns.len()
-    } else {
-        usize::MAX
-    };
-    let row = *row;
-    let own = place.map(|place| row.cell(place)).into_iter();
-    own.chain(row.cells().skip(surplus))
-}
-
-impl ImportedRow<'_> {
-    /// What is kept of the person.
-    pub fn profile(&self, columns: &Columns, row: &Row<'_>, by: ImportedBy) -> Profile {
-        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let of = |field: Field| columns.place(field).map_or("", |place| row.cell(place));
-        let (given, family) = match self.name.split_once(' ') {
-            Some((given, family)) => (given, family.trim()),
-            None => (self.name, ""),
-        };
-        let mut profile = Profile {
-            first_name: some(self.names[0]).or_else(|| some(given)),
-            last_name: some(self.names[1]).or_else(|| some(family)),
-            email: self.email.clone().map(Cow::into_owned),
-            city: some(of(Field::City)),
-            source: Some(self.source.clone().map_or_else(|| "import".to_owned(), Cow::into_owned)),
-            crm_id: self.crm_id.and_then(some),
-            crm_list_id: None,
-            imported_by: Some(by),
-            tags: Vec::new(),
-            custom: std::collections::BTreeMap::new(),
-        };
-        let mut keep = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                profile.custom.insert(name.to_owned(), value);
-            }
-        };
-        for (column, cell) in columns.columns.iter().zip(row.cells()) {
-            if let Column::Own(name) = column {
-                keep(name, some(cell));
-            }
-        }
-        keep("property_type", self.property_type.clone().map(Cow::into_owned));
-        keep("location", some(of(Field::Location)));
-        keep("budget", self.budget.clone().map(Cow::into_owned));
-        let tags: Vec<&str> = tag_cells(columns, row)
-            .flat_map(|cell| cell.split([',', ';', '|']))
-            .map(str::trim)
-            .filter(|tag| !tag.is_empty())
-            .collect();
-        profile.tags = tags.into_iter().map(str::to_owned).collect();
-        profile
     }
 }

@@ -11,6 +11,7 @@ mod cells;
 mod columns;
 mod fix_file;
 mod lead;
+mod person;
 mod seen;
 
 use serde::{Deserialize, Serialize};
