@@ -161,7 +161,7 @@ mod tests {
         };
         assert_eq!(
             refused("GET", &["api", "lead", "2125550142"]),
-            Some((404, "failed to find GET /api/lead/[number]".to_owned()))
+            Some((404, "failed to find GET /api/lead/…".to_owned()))
         );
         assert_eq!(
             refused("PATCH", &["healthz"]),
