@@ -117,6 +117,7 @@ fn every_fault_of_every_row_is_told_with_its_field_and_holds_no_number() {
         F;98765 43213 98765;;2bhk;Delhi;;;;;\n";
     let (good, bad) = import(text, &[], &rules(&["property_type", "location"]));
     let told = [
+        "2 name: it is empty",
         "2 phone: failed to read the phone number: 5 digits do not make a number in IN",
         "2 email: it is no e-mail address",
         "2 budget: it must be more than 0",
