@@ -141,5 +141,6 @@ planted! {
     finds_account_unlimited = "account-unlimited",
     finds_rate_ignored = "rate-ignored",
     finds_report_not_counted = "report-not-counted",
+    finds_hang_up_forgotten = "hang-up-forgotten",
     finds_end_time_not_read = "end-time-not-read",
 }
