@@ -9,7 +9,6 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures::{StreamExt, TryStreamExt, stream};
 use redial_aws::App;
 use redial_aws::answered::CountedDay;
-use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::jobs::{Job, send};
 use redial_aws::leads::Activity;
 use redial_aws::table::TableError;
@@ -23,9 +22,9 @@ const AT_ONCE: usize = 8;
 /// and when what was reported late is in. Today is counted by every run.
 const COUNTED_AFTER: [TimeDelta; 3] = [TimeDelta::zero(), TimeDelta::hours(3), TimeDelta::hours(48)];
 
-/// Looks at every campaign. Returns how many brakes were put on or taken off.
-pub(crate) async fn watch_abandoned(app: &App) -> Result<u32, TableError> {
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await?;
+/// Looks at every campaign. Returns how many brakes were put on or taken off. One that somebody changed since it was read
+/// is left to the next run.
+pub(crate) async fn watch_abandoned(app: &App, campaigns: Vec<Campaign>) -> Result<u32, TableError> {
     let calling = campaigns
         .into_iter()
         .filter(|campaign| matches!(campaign.status, CampaignStatus::Running | CampaignStatus::Paused));

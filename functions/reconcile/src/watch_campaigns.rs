@@ -14,7 +14,6 @@ use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 use redial_aws::App;
 use redial_aws::campaign_moves::{by_job, change_and_tell, tell_move};
-use redial_aws::campaigns::CAMPAIGNS_MAX;
 use redial_aws::table::TableError;
 use redial_domain::{Campaign, CampaignStatus, Due, iso};
 
@@ -49,12 +48,8 @@ enum Found {
     LooksDone(Box<Campaign>),
 }
 
-/// Looks at every campaign.
-///
-/// # Errors
-/// When they cannot be listed. One that cannot be looked at does not hold up the others.
-pub(crate) async fn watch_campaigns(app: &App) -> Result<Moves, TableError> {
-    let campaigns = app.table.campaigns(None, CAMPAIGNS_MAX).await?;
+/// Looks at every campaign. One that cannot be looked at does not hold up the others.
+pub(crate) async fn watch_campaigns(app: &App, campaigns: Vec<Campaign>) -> Moves {
     let looks = stream::iter(campaigns).map(|campaign| async move {
         let found = look(app, &campaign).await;
         (campaign, found)
@@ -69,14 +64,14 @@ pub(crate) async fn watch_campaigns(app: &App) -> Result<Moves, TableError> {
         }
     }
     if done.is_empty() {
-        return Ok(moves);
+        return moves;
     }
     tokio::time::sleep(INDEX_LAG).await;
     for campaign in done {
         let ended = end_if_done(app, &campaign).await;
         moves.count(app, &campaign, ended);
     }
-    Ok(moves)
+    moves
 }
 
 impl Moves {

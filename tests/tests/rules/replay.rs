@@ -428,8 +428,8 @@ async fn a_job_of_a_newer_build_is_left_for_it() {
     let app = TestApp::at(MONDAY_NOON).await;
     let job = made_by_hand(&app).await;
     let table = app.instance().table;
-    let change =
-        Change::update(keys::job(&job.id), "SET #kind = :kind").value(":kind", json!({"kind": "import", "file": "x"}));
+    let change = Change::update(keys::job(&job.id), "SET #kind = :kind")
+        .value(":kind", json!({"kind": "of_tomorrow", "file": "x"}));
     table.write(change).await.unwrap();
     let answered = invoke(app.instance(), &job).await;
     assert_eq!(answered["batchItemFailures"][0]["itemIdentifier"], "m");

@@ -12,6 +12,7 @@ use redial_domain::{
 use redial_rules::Defaults;
 
 use crate::app::{App, Environment};
+use crate::keys;
 use crate::leads::Activity;
 use crate::rulebook::RuleBookError;
 use crate::table::TableError;
@@ -48,7 +49,8 @@ pub async fn ensure_defaults(app: &App) -> Result<(), SetupError> {
         app.table.init_settings(&first_settings(&app.environment)?).await?;
     }
     let id = CampaignId::default_campaign();
-    if app.table.campaign(&id).await?.is_some() {
+    // Not consistently, for half the units: every new instance asks, and the write below knows better.
+    if app.table.get(&keys::campaign(&id), false).await?.is_some() {
         return Ok(());
     }
     let name = rule_set_name(DEFAULT_RULE_SET)?;
